@@ -1,0 +1,347 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/polywire/polywire/transport/internal/correlate"
+	"github.com/polywire/polywire/transport/internal/limit"
+)
+
+// Names of the outbound operations, in errors and for middleware.
+const (
+	opSend    = "send"
+	opRequest = "request"
+	opPublish = "publish"
+	opGather  = "gather"
+)
+
+// A Conn speaks the five styles over one adapter. [Registry.Open] makes one.
+// All methods may be called concurrently. Every error that they return is an
+// [*Error] with a [Code].
+//
+//	Send, Request, Publish, Gather ─▶ begin: checks, limits, deadline
+//	                                  └▶ outbound middleware ─▶ exchange ─▶ Adapter
+//	Adapter ─▶ binding.Deliver ─▶ queue by key ─▶ worker ─▶ inbound middleware ─▶ Handler ─▶ settle
+//
+// Lock order: Conn.mu before binding.mu; neither is held while an Adapter, a
+// handler or a middleware runs.
+type Conn struct {
+	adapter  Adapter
+	exchange Exchange // adapter's own, or nil: then replies does it
+	features Features
+	source   string
+	maxBody  int
+	logger   *slog.Logger
+	outbound Outbound // the middleware around transmit
+	inbound  []func(Handler) Handler
+	wrapped  bool // there is outbound middleware
+
+	ids     correlate.Source
+	replies correlator
+	gate    *limit.Gate    // shut while the connection is lost
+	calls   limit.Inflight // asynchronous calls; Close waits for them
+	working limit.Inflight // deliveries that Drain waits for
+	base    context.Context
+	cancel  context.CancelCauseFunc // ends base, and with it every call and handler
+	counts  counters
+
+	state atomic.Int32 // one of the state… constants
+
+	mu       sync.Mutex // guards the fields below
+	bindings map[*binding]struct{}
+	nextBind int
+	closed   chan struct{} // closed by Close once the adapter is; made by the first Close
+	closeErr error
+}
+
+// Sender, Requester, Publisher and Receiver name the verbs, for code that needs
+// some of them. *Conn satisfies all, as does the Bus of package config.
+type (
+	// A Sender sends one-way notifications.
+	Sender interface {
+		Send(ctx context.Context, msg *Message, opts ...CallOption) error
+	}
+	// A Requester sends requests.
+	Requester interface {
+		Request(ctx context.Context, msg *Message, opts ...CallOption) (*Message, error)
+		RequestAsync(ctx context.Context, msg *Message, opts ...CallOption) (*Future, error)
+	}
+	// A Publisher publishes.
+	Publisher interface {
+		Publish(ctx context.Context, msg *Message, opts ...CallOption) error
+		Gather(ctx context.Context, msg *Message, opts ...CallOption) (*Gathering, error)
+	}
+	// A Receiver registers handlers.
+	Receiver interface {
+		Handle(ctx context.Context, destination string, h Handler, opts ...BindOption) (*Subscription, error)
+		Subscribe(ctx context.Context, pattern string, h Handler, opts ...BindOption) (*Subscription, error)
+	}
+)
+
+// Send delivers msg to one handler of its destination. Nil means accepted at
+// the level of Features.Acceptance, or of WithAcceptance; ErrNoHandler that nobody
+// handles the destination, where the adapter detects it. With msg.ReplyTo set,
+// the handler's answer is sent to that destination.
+// Without a deadline in ctx, 30 s bound the call and the message's life.
+func (c *Conn) Send(ctx context.Context, msg *Message, opts ...CallOption) error {
+	_, err := c.invoke(ctx, opSend, msg, opts)
+	return err
+}
+
+// Request delivers msg to one handler and returns its reply, which the caller
+// owns. It returns at the deadline of ctx, 30 s without one, whatever the handler
+// does. The handler's error comes back with its code, text and details.
+func (c *Conn) Request(ctx context.Context, msg *Message, opts ...CallOption) (*Message, error) {
+	return c.invoke(ctx, opRequest, msg, opts)
+}
+
+// Publish delivers msg to every subscription of its destination, and to one
+// member of each group. No subscriber is success.
+func (c *Conn) Publish(ctx context.Context, msg *Message, opts ...CallOption) error {
+	_, err := c.invoke(ctx, opPublish, msg, opts)
+	return err
+}
+
+// Features are those of the adapter.
+func (c *Conn) Features() Features { return c.features }
+
+// Addr is where the adapter listens, as "127.0.0.1:8081"; empty for one that does not.
+func (c *Conn) Addr() string {
+	if a, ok := c.adapter.(interface{ Addr() string }); ok {
+		return a.Addr()
+	}
+	return ""
+}
+
+// A call is one outbound operation on its way: its context and what it was called with.
+type call struct {
+	callCtx
+	conn *Conn
+	opts callOptions
+	// replies takes what a Gather collects; nil for the other operations.
+	replies func(*Envelope)
+}
+
+type callKey struct{}
+
+func (c *call) value(key any) any {
+	if _, ok := key.(callKey); ok {
+		return c
+	}
+	return nil
+}
+
+func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallOption) (*Message, error) {
+	call, err := c.begin(ctx, op, msg, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer call.end(context.Canceled)
+	return c.finish(call, op, msg)
+}
+
+// begin refuses what must not reach the wire and fixes the deadline.
+func (c *Conn) begin(ctx context.Context, op string, msg *Message, opts []CallOption) (*call, error) {
+	if ctx == nil {
+		return nil, c.fail(op, "", invalid("ctx is nil: pass context.Background() at least"))
+	}
+	if msg == nil {
+		return nil, c.fail(op, "", invalid("the message is nil"))
+	}
+	call := &call{conn: c}
+	for _, opt := range opts {
+		opt(&call.opts)
+	}
+	if err := c.admit(ctx, op, msg, &call.opts); err != nil {
+		return nil, c.fail(op, msg.Destination, err)
+	}
+	timeout := defaultTimeout
+	if op == opGather {
+		timeout = defaultGather
+	}
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = now.Add(timeout)
+	}
+	if msg.Timeout > 0 && now.Add(msg.Timeout).Before(deadline) {
+		deadline = now.Add(msg.Timeout)
+	}
+	call.parent, call.also, call.deadline, call.values = ctx, c.base, deadline, call.value
+	if err := call.Err(); err != nil {
+		return nil, c.fail(op, msg.Destination, err)
+	}
+	return call, nil
+}
+
+func (c *Conn) admit(ctx context.Context, op string, msg *Message, opts *callOptions) error {
+	switch s := c.state.Load(); {
+	case s >= stateClosed:
+		return ErrClosed
+	case s == stateDraining && handling(ctx) == nil:
+		return CodeUnavailable.Errorf("the connection is draining: only handlers may still call")
+	}
+	if err := c.offers(op); err != nil {
+		return err
+	}
+	if err := opts.check(op, &c.features); err != nil {
+		return err
+	}
+	if err := c.selfRequest(ctx, op, msg); err != nil {
+		return err
+	}
+	return msg.check(c.maxBody)
+}
+
+func (c *Conn) offers(op string) error {
+	switch {
+	case op == opSend && !c.features.Send:
+		return missing("Send")
+	case op == opRequest && !c.features.Request:
+		return missing("Request")
+	case op == opPublish && !c.features.Publish:
+		return missing("Publish")
+	case op == opGather && !c.features.Gather:
+		return missing("Gather")
+	}
+	return nil
+}
+
+// finish runs the middleware and the exchange, and maps every error at one seam.
+func (c *Conn) finish(call *call, op string, msg *Message) (*Message, error) {
+	var reply *Message
+	var err error
+	if c.wrapped {
+		reply, err = c.guarded(call, op, msg)
+	} else {
+		reply, err = c.transmit(call, op, msg)
+	}
+	if err == nil && op != opRequest {
+		err = call.Err() // a verb never returns nil after its ctx ended
+	}
+	if err == nil {
+		return reply, nil
+	}
+	if c.state.Load() >= stateClosed && call.parent.Err() == nil && codeOf(err) == CodeCanceled {
+		err = ErrClosed
+	}
+	return nil, c.fail(op, msg.Destination, err)
+}
+
+// guarded isolates panics of outbound middleware.
+func (c *Conn) guarded(ctx context.Context, op string, msg *Message) (reply *Message, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.panicked(ctx, msg.Destination, v)
+			reply, err = nil, CodeInternal.Errorf("outbound middleware panicked")
+		}
+	}()
+	return c.outbound(ctx, op, msg)
+}
+
+func (c *Conn) panicked(ctx context.Context, destination string, value any) {
+	c.counts.panics.Add(1)
+	c.logger.ErrorContext(ctx, "panic", slog.String("adapter", c.features.Adapter), slog.String("destination", quoteName(destination)),
+		slog.String("value", printable(fmt.Sprint(value))), slog.String("stack", string(debug.Stack())))
+}
+
+// transmit is the innermost outbound step: it makes the envelope and gives it to the adapter.
+func (c *Conn) transmit(ctx context.Context, op string, msg *Message) (*Message, error) {
+	call, ok := ctx.Value(callKey{}).(*call)
+	if !ok || call.conn != c {
+		return nil, CodeInternal.Errorf("outbound middleware lost the context it was given")
+	}
+	if c.wrapped {
+		if err := msg.check(c.maxBody); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.connected(ctx, len(msg.Body), !call.opts.failFast); err != nil {
+		return nil, err
+	}
+	e, err := c.envelope(ctx, msg, &call.opts)
+	if err != nil {
+		return nil, err
+	}
+	switch op {
+	case opSend:
+		e.Kind = KindQueue
+		return nil, c.adapter.Send(ctx, e)
+	case opPublish:
+		e.Kind = KindTopic
+		return nil, c.adapter.Publish(ctx, e)
+	case opGather:
+		e.Kind, e.Gather = KindTopic, true
+		return nil, c.gatherVia(ctx, e, call)
+	default:
+		e.Kind = KindQueue
+		return c.requestVia(ctx, e)
+	}
+}
+
+func (c *Conn) requestVia(ctx context.Context, e *Envelope) (*Message, error) {
+	var reply *Envelope
+	var err error
+	if c.exchange != nil {
+		reply, err = c.exchange.Request(ctx, e)
+	} else {
+		reply, err = c.replies.request(ctx, e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.received(reply)
+}
+
+// received checks a reply as inbound messages are checked, and turns an error reply into the error.
+func (c *Conn) received(reply *Envelope) (*Message, error) {
+	if reply.Err != nil {
+		e := reply.Err.clone()
+		e.received = true
+		if !e.Code.Valid() {
+			e.Code = CodeUnknown
+		}
+		return nil, e
+	}
+	if len(reply.Body) > c.maxBody {
+		return nil, CodeResourceExhausted.Errorf("reply of %d bytes: at most %d", len(reply.Body), c.maxBody)
+	}
+	return &reply.Message, nil
+}
+
+// envelope adds to msg what travels with it. Slices are still the caller's: adapters copy what they keep.
+func (c *Conn) envelope(ctx context.Context, msg *Message, opts *callOptions) (*Envelope, error) {
+	deadline, _ := ctx.Deadline()
+	e := &Envelope{Message: *msg, Idempotent: opts.idempotent, Acceptance: opts.acceptance}
+	e.in, e.Attempt, e.Source = nil, 0, c.source
+	if e.ID == "" {
+		e.ID = c.ids.ID()
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	if e.Timeout = time.Until(deadline); e.Timeout <= 0 {
+		return nil, context.DeadlineExceeded
+	}
+	return e, nil
+}
+
+// connected waits for the connection within ctx.
+func (c *Conn) connected(ctx context.Context, size int, patient bool) error {
+	switch err := c.gate.Wait(ctx, size, patient); err {
+	case nil:
+		return nil
+	case limit.ErrFull:
+		return CodeResourceExhausted.Errorf("%w: %d calls, %d bytes at most", err, maxWaiters, maxWaitingBytes)
+	case limit.ErrShut:
+		return CodeUnavailable.Errorf("%w, and WithFailFast does not wait", err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,230 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// An inbound is one delivery on its way through the core:
+//
+//	waiting ─▶ serve ─▶ handler ─▶ conclude ─┬▶ accept
+//	   ▲                                     ├▶ reply, for requests and gathers (accepted before the handler, or after it if idempotent)
+//	   └──────────── retry ◀─────────────────┼▶ wait for the next attempt, unsettled
+//	                                         ├▶ dead letter, then accept
+//	                                         └▶ open, until Deferred.Reply
+//
+// One goroutine at a time owns it: the worker, then the timer or the Deferred.
+type inbound struct {
+	b        *binding
+	d        Delivery
+	env      *Envelope
+	msg      Message // the handler's copy, which it may write to
+	ctx      callCtx // the handler's
+	key      string  // in progress in b.queue until freeKey; empty when it is not
+	attempt  int
+	reply    *Message
+	err      error
+	deferred *Deferred // set while the handler runs, by Message.Defer
+}
+
+type inboundKey struct{}
+
+// Inbound returns the message that the handler of ctx is handling, or nil
+// outside of handlers; typed handlers read headers, attempt and sender from it.
+func Inbound(ctx context.Context) *Message {
+	if in := handling(ctx); in != nil {
+		return &in.msg
+	}
+	return nil
+}
+
+func handling(ctx context.Context) *inbound {
+	in, _ := ctx.Value(inboundKey{}).(*inbound)
+	return in
+}
+
+func newInbound(b *binding, d Delivery) *inbound {
+	e := d.Envelope()
+	in := &inbound{b: b, d: d, env: e, key: e.Key, attempt: max(e.Attempt, 1)}
+	if e.Timeout <= 0 {
+		e.Timeout = defaultTimeout
+	}
+	in.prepare()
+	return in
+}
+
+// prepare makes the message and the ctx of one attempt.
+func (in *inbound) prepare() {
+	in.msg = in.env.Message
+	in.msg.in, in.msg.Attempt = in, in.attempt
+	in.ctx.deadline = time.Now().Add(in.env.Timeout)
+	in.ctx.parent, in.ctx.values = in.b.conn.base, in.value
+	if c, ok := in.d.(interface{ Context() context.Context }); ok {
+		in.ctx.also = c.Context()
+	}
+}
+
+// retried reports whether this is not the first time that the handler of this process sees the message.
+func (in *inbound) retried() bool { return in.attempt > max(in.env.Attempt, 1) }
+
+func (in *inbound) value(key any) any {
+	if _, ok := key.(inboundKey); ok {
+		return in
+	}
+	return nil
+}
+
+// wantsReply reports whether a caller waits at a reply address.
+func (in *inbound) wantsReply() bool { return in.env.ReplyAddress != "" }
+
+// acceptsFirst: a request that must not run twice, and every gather, is settled before its handler (semantics §5.3).
+func (in *inbound) acceptsFirst() bool {
+	return in.wantsReply() && (in.env.Gather || !in.env.Idempotent)
+}
+
+// serve runs one attempt on the worker's goroutine.
+func (in *inbound) serve() {
+	c := in.b.conn
+	if in.expired() {
+		c.counts.expired.Add(1)
+		in.accept()
+		in.leave()
+		return
+	}
+	if in.acceptsFirst() && !in.accept() {
+		in.leave() // stale: the system gives it to somebody else, so it must not run here
+		return
+	}
+	in.reply, in.err = nil, CodeInternal.Errorf("the handler panicked")
+	defer in.conclude() // also when the handler calls runtime.Goexit
+	if err := in.env.checkPayload(c.maxBody); err != nil {
+		in.err = err
+		return
+	}
+	in.run()
+}
+
+func (in *inbound) run() {
+	returned := false
+	defer func() {
+		if v := recover(); v != nil || !returned {
+			in.b.conn.panicked(&in.ctx, in.env.Destination, v)
+		}
+	}()
+	reply, err := in.b.handler(&in.ctx, &in.msg)
+	returned = true
+	if in.deferred == nil {
+		in.reply, in.err = reply, err
+	}
+}
+
+// expired reports whether the message's time is up. Messages without a reply
+// wanted that are being retried live on: their sender was told that they are accepted.
+func (in *inbound) expired() bool {
+	return !in.retried() && !time.Now().Before(in.ctx.deadline)
+}
+
+// conclude settles after the handler, unless the handler deferred its answer.
+func (in *inbound) conclude() {
+	if d := in.deferred; d != nil {
+		in.freeKey()
+		context.AfterFunc(&in.ctx, func() { _ = d.Reply(nil, CodeDeadlineExceeded.Errorf("the deferred answer did not come in time")) })
+		return
+	}
+	in.settle()
+}
+
+func (in *inbound) freeKey() {
+	key := in.key
+	in.key = ""
+	in.b.freeKey(key)
+}
+
+// deferReply is Message.Defer.
+func (in *inbound) deferReply() (*Deferred, error) {
+	if in.deferred != nil {
+		return nil, CodeFailedPrecondition.Errorf("defer: deferred already")
+	}
+	in.deferred = &Deferred{in: in}
+	return in.deferred, nil
+}
+
+// answerLater is Deferred.Reply.
+func (in *inbound) answerLater(reply *Message, err error) error {
+	late := in.wantsReply() && in.ctx.Err() != nil
+	in.reply, in.err = reply, err
+	in.settle()
+	if late {
+		return in.b.conn.fail("reply", in.env.Destination, CodeDeadlineExceeded.Errorf("the caller's time is up"))
+	}
+	return nil
+}
+
+// responder names this subscription among all that may answer a Gather.
+func (in *inbound) responder() string { return in.b.conn.source + "/" + in.b.id }
+
+func (in *inbound) sendReply() {
+	c := in.b.conn
+	ctx := detached(settleTime, nil)
+	defer ctx.end(context.Canceled)
+	if in.env.Gather && in.reply == nil && in.err == nil {
+		if c.features.CountsResponders {
+			_ = in.d.Reply(ctx, nil) // so that the Gather need not wait for this one
+		}
+		return
+	}
+	e := c.replyEnvelope(in.reply, in.err)
+	e.ReplyAddress, e.CallID, e.Responder = in.env.ReplyAddress, in.env.CallID, in.responder()
+	e.Destination, e.CorrelationID = in.env.Destination, in.env.CorrelationID
+	if e.Timeout = time.Until(in.ctx.deadline); e.Timeout <= 0 {
+		e.Timeout = time.Millisecond // the caller is gone; the wire still wants to be told
+	}
+	if err := in.d.Reply(ctx, e); err != nil {
+		c.logger.Debug("reply not delivered", slog.String("destination", in.env.Destination), slog.String("error", printable(clip(err.Error(), 256))))
+	}
+}
+
+// replyEnvelope makes a reply of what a handler returned; an error wins.
+func (c *Conn) replyEnvelope(reply *Message, err error) *Envelope {
+	e := &Envelope{Kind: KindReply}
+	if reply == nil {
+		reply = &Message{}
+	}
+	if err == nil {
+		if bad := reply.checkPayload(c.maxBody); bad != nil {
+			err = codeOf(bad).Errorf("the handler's reply is refused: %w", bad)
+		}
+	}
+	if err != nil {
+		e.Err = outward(err)
+		reply = &Message{}
+	}
+	e.Message = *reply
+	e.in, e.Attempt, e.ReplyTo, e.Accept = nil, 0, "", ""
+	e.ID, e.Source, e.Time = c.ids.ID(), c.source, time.Now()
+	return e
+}
+
+// forwardReply sends a handler's answer to the destination in ReplyTo. It
+// reports false when that failed and the message is to come again.
+func (in *inbound) forwardReply() bool {
+	if in.env.ReplyTo == "" || in.reply == nil {
+		return true
+	}
+	c := in.b.conn
+	answer := *in.reply
+	answer.Destination, answer.ReplyTo = in.env.ReplyTo, ""
+	answer.CorrelationID = in.env.CorrelationID
+	if answer.CorrelationID == "" {
+		answer.CorrelationID = in.env.ID
+	}
+	ctx := detached(defaultTimeout, in.value)
+	defer ctx.end(context.Canceled)
+	err := c.Send(ctx, &answer)
+	if err == nil {
+		return true
+	}
+	in.err = err
+	return false
+}

@@ -1,0 +1,159 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// settle answers or settles by the handler's outcome (semantics §5.1, §5.3).
+func (in *inbound) settle() {
+	switch {
+	case in.wantsReply():
+		in.sendReply()
+		if !in.acceptsFirst() {
+			in.accept()
+		}
+	case in.err == nil && !in.forwardReply():
+		in.retry()
+		return
+	case in.err == nil:
+		in.accept()
+	case in.b.stoppedByClose():
+		in.release()
+	case codeOf(in.err).permanent():
+		in.giveUp()
+		return
+	default:
+		in.retry()
+		return
+	}
+	in.leave()
+}
+
+// stoppedByClose: the Conn was closed under the handler, whose failure says nothing about the message.
+func (b *binding) stoppedByClose() bool { return b.conn.state.Load() >= stateClosed }
+
+// leave ends the delivery's time in the core.
+func (in *inbound) leave() {
+	in.ctx.end(context.Canceled)
+	in.freeKey()
+	in.b.conn.working.Done()
+}
+
+// accept reports whether the system took it; a stale delivery comes again, where the system redelivers.
+func (in *inbound) accept() bool {
+	ctx := detached(settleTime, nil)
+	defer ctx.end(context.Canceled)
+	return in.d.Accept(ctx) == nil
+}
+
+func (in *inbound) release() {
+	ctx := detached(settleTime, nil)
+	defer ctx.end(context.Canceled)
+	_ = in.d.Release(ctx) // stale: it is released already
+	in.ctx.end(context.Canceled)
+}
+
+// detached makes a ctx that outlives the handler's and Close, as settling does.
+// With values of an inbound it counts as the handler's, which passes while draining.
+func detached(d time.Duration, values func(any) any) *callCtx {
+	return &callCtx{parent: context.Background(), deadline: time.Now().Add(d), values: values}
+}
+
+// retry lets the message wait, unsettled, for its next attempt, or gives it up.
+// Its key stays in progress, so that nothing of the same key overtakes it.
+func (in *inbound) retry() {
+	delay, again := in.b.opts.retry.Next(in.attempt)
+	if !again && !in.isDeadLetter() {
+		in.giveUp()
+		return
+	}
+	in.comeAgain(delay, in.nextAttempt)
+}
+
+// comeAgain runs next after delay, or releases when the binding stops first.
+func (in *inbound) comeAgain(delay time.Duration, next func()) {
+	b := in.b
+	in.ctx.end(context.Canceled)
+	b.mu.Lock()
+	if b.stopped && !b.keepsRetrying() {
+		b.mu.Unlock()
+		in.release()
+		in.leave()
+		return
+	}
+	timer := time.AfterFunc(delay, func() {
+		b.mu.Lock()
+		delete(b.retrying, in)
+		b.mu.Unlock()
+		next()
+	})
+	b.retrying[in] = timer.Stop
+	b.mu.Unlock()
+}
+
+// nextAttempt is a new inbound, as the old one's ctx and message may still be held by what its handler left behind.
+func (in *inbound) nextAttempt() {
+	b := in.b
+	b.conn.counts.retries.Add(1)
+	again := &inbound{b: b, d: in.d, env: in.env, key: in.key, attempt: in.attempt + 1}
+	again.prepare()
+	b.mu.Lock()
+	b.queue.Again(again)
+	b.startWorker()
+}
+
+func (in *inbound) isDeadLetter() bool { return strings.HasPrefix(in.env.Destination, deadPrefix) }
+
+const (
+	deadPrefix       = "dead."
+	deadLetterFields = 4 // header fields that a dead letter may have beyond the application's
+)
+
+// giveUp keeps the message at its dead-letter destination, then accepts it.
+func (in *inbound) giveUp() {
+	c := in.b.conn
+	if in.isDeadLetter() {
+		in.comeAgain(in.b.opts.retry.Delay(in.attempt), in.nextAttempt) // a dead letter is never lost to a failing reader
+		return
+	}
+	ctx := detached(settleTime, nil)
+	defer ctx.end(context.Canceled)
+	dead := in.deadLetter()
+	err := c.adapter.Send(ctx, dead)
+	switch {
+	case err == nil:
+		c.counts.dead.Add(1)
+	case codeOf(err) == CodeUnavailable && !errors.Is(err, ErrNoHandler), codeOf(err) == CodeDeadlineExceeded:
+		in.comeAgain(in.b.opts.retry.Delay(in.attempt), in.giveUp)
+		return
+	default:
+		c.counts.dropped.Add(1)
+		c.logger.Error("message dropped", slog.String("destination", in.env.Destination), slog.String("dead-letter", dead.Destination),
+			slog.String("id", in.env.ID), slog.String("reason", dead.Header.Get("dead-reason")), slog.String("error", printable(clip(err.Error(), 256))))
+	}
+	in.accept()
+	in.leave()
+}
+
+// deadLetter is the message as it came, with why and after how many attempts it was given up.
+func (in *inbound) deadLetter() *Envelope {
+	e := &Envelope{Kind: KindQueue, Message: *in.env.Message.Clone()}
+	e.Destination = deadPrefix + in.env.Destination
+	if in.b.opts.group != "" {
+		e.Destination = deadPrefix + in.b.opts.group + "." + in.env.Destination
+	}
+	why := outward(in.err)
+	e.Attempt, e.Timeout = 0, defaultTimeout
+	e.Header.Set("dead-reason", clip(why.Code.String()+": "+printable(why.Message), 512))
+	e.Header.Set("dead-attempts", strconv.Itoa(in.attempt))
+	e.Header.Set("dead-destination", in.env.Destination)
+	if in.b.opts.group != "" {
+		e.Header.Set("dead-group", in.b.opts.group)
+	}
+	return e
+}
