@@ -179,12 +179,12 @@ func (e *Envelope) setError(name, value string) bool {
 		}
 		err.RetryAfter = d
 	case "detail":
-		kind, data, _ := strings.Cut(value, " ")
-		b, bad := base64.RawStdEncoding.DecodeString(data)
-		if bad != nil || len(err.Details) >= maxErrorDetails {
+		i := strings.LastIndexByte(value, ' ')
+		b, bad := base64.RawStdEncoding.DecodeString(value[i+1:])
+		if i < 0 || bad != nil || len(err.Details) >= maxErrorDetails {
 			return false
 		}
-		err.Details = append(err.Details, Detail{unescapeText(kind), b})
+		err.Details = append(err.Details, Detail{unescapeText(value[:i]), b})
 	default:
 		return false
 	}

@@ -7,11 +7,6 @@ import (
 	"time"
 )
 
-// A Reason tells why a Gather ended: "complete" when every responder known has
-// answered, "max" at WithMax, "stalled" at WithStall, "deadline", "canceled" when
-// ctx or the Conn ended, "closed" after Close, and "" while it goes on.
-type Reason string
-
 // A Result is one answer to a Gather.
 type Result struct {
 	From    string   // which subscription answered; unique in one Gather
@@ -30,7 +25,7 @@ type Gathering struct {
 	mu      sync.Mutex // guards the fields below
 	results []Result   // not given yet
 	seen    map[string]bool
-	reason  Reason
+	reason  string        // why it ended; see Reason
 	wake    chan struct{} // capacity 1: written by add and end, read by All
 	stall   *time.Timer
 	unhook  []func() bool
@@ -128,7 +123,7 @@ func (g *Gathering) add(e *Envelope) {
 	}
 }
 
-func (g *Gathering) end(reason Reason) {
+func (g *Gathering) end(reason string) {
 	g.mu.Lock()
 	if g.reason != "" {
 		g.mu.Unlock()
@@ -185,8 +180,10 @@ func (g *Gathering) next() (r Result, ok, over bool) {
 	return r, true, false
 }
 
-// Reason tells why the Gathering ended; "" while it goes on.
-func (g *Gathering) Reason() Reason {
+// Reason tells why the Gathering ended: "complete" when every responder known
+// has answered, "max" at WithMax, "stalled" at WithStall, "deadline", "canceled" when ctx or the
+// Conn ended, "closed" after Close; "" while it goes on.
+func (g *Gathering) Reason() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.reason

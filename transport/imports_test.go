@@ -1,0 +1,161 @@
+package transport_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/polywire/polywire/"
+
+// allowed says which imports from outside the standard library a folder's packages may have; the
+// longest matching folder decides. A prefix that ends in / covers all below it.
+var allowed = map[string][]string{
+	"transport":                 {module + "transport/internal/"},
+	"transport/contract":        {module + "transport", module + "codecs", module + "internal/shape"},
+	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", "go.yaml.in/yaml/v4"},
+	"codecs":                    {},
+	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
+	"internal/router":           {module + "transport", module + "internal/router/"},
+	"internal/reconnect":        {module + "transport"},
+	"internal/shape":            {},
+	"adapters/inproc":           {module + "transport", module + "internal/"},
+	"adapters/httpwire":         {module + "transport", module + "internal/"},
+	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go"},
+	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
+	"adapters/all":              {module + "transport", module + "adapters/"},
+	"conformance":               {},
+	"conformance/transporttest": {module + "transport"},
+	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
+}
+
+func TestWhoMayImportWhom(t *testing.T) {
+	eachFile(t, func(folder, path string, f *ast.File) {
+		rules, under := rulesFor(folder)
+		if under == "" || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		for _, imp := range f.Imports {
+			name, _ := strconv.Unquote(imp.Path.Value)
+			if std := !strings.Contains(strings.Split(name, "/")[0], "."); std {
+				continue
+			}
+			if !covered(name, rules) && !strings.HasPrefix(name, module+under+"/") {
+				t.Errorf("%s imports %s, which packages below %s may not (allowed: %v)", path, name, under, rules)
+			}
+		}
+	})
+}
+
+func TestNobodyImportsCommandsAndExamples(t *testing.T) {
+	eachFile(t, func(folder, path string, f *ast.File) {
+		for _, imp := range f.Imports {
+			name, _ := strconv.Unquote(imp.Path.Value)
+			for _, top := range []string{"cmd", "bench", "examples"} {
+				if strings.HasPrefix(name, module+top+"/") && !strings.HasPrefix(folder, top) {
+					t.Errorf("%s imports %s: nobody imports %s", path, name, top)
+				}
+			}
+		}
+	})
+}
+
+func TestExportedNamesStayInTheirBudget(t *testing.T) {
+	for folder, budget := range map[string]int{"transport": 80, "transport/contract": 30} {
+		var names []string
+		eachFile(t, func(f string, path string, file *ast.File) {
+			if f == folder && !strings.HasSuffix(path, "_test.go") {
+				names = append(names, exported(file)...)
+			}
+		})
+		if len(names) == 0 || len(names) > budget {
+			t.Errorf("%s exports %d identifiers, want 1 to %d: %v", folder, len(names), budget, names)
+		}
+	}
+}
+
+func rulesFor(folder string) (rules []string, under string) {
+	for f, r := range allowed {
+		if (folder == f || strings.HasPrefix(folder, f+"/")) && len(f) > len(under) {
+			rules, under = r, f
+		}
+	}
+	return rules, under
+}
+
+func covered(name string, rules []string) bool {
+	for _, r := range rules {
+		if name == r || strings.HasSuffix(r, "/") && strings.HasPrefix(name, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func exported(f *ast.File) (names []string) {
+	add := func(id *ast.Ident) {
+		if id.IsExported() {
+			names = append(names, id.Name)
+		}
+	}
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				add(d.Name)
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					add(s.Name)
+				case *ast.ValueSpec:
+					for _, n := range s.Names {
+						add(n)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// eachFile parses every Go file of this module.
+func eachFile(t *testing.T, visit func(folder, path string, f *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			nested := path != ".." && exists(filepath.Join(path, "go.mod"))
+			if nested || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".." {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(strings.TrimPrefix(filepath.Dir(path), "../")), path, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
