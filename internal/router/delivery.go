@@ -1,0 +1,158 @@
+package router
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A stage is how far a delivery got; queue.mu guards it.
+//
+//	fresh ─┬─────────────▶ chosen ──▶ open ──▶ done        credit was there
+//	       ├──▶ waiting ──▶ chosen                          it came later
+//	       └──▶ blocked ──▶ waiting                         its sender waits for room
+//
+// Every stage may end in done: expired, given up, or the binding is gone.
+type stage uint8
+
+const (
+	fresh   stage = iota
+	blocked       // in queue.blocked
+	waiting       // in queue.shared, member.lane or pin.held: counts against the bounds
+	chosen        // in member.next: has credit, goes to the sink next
+	open          // in member.open: with the sink, unsettled
+	done
+)
+
+// replyHere stands in Envelope.ReplyAddress where Delivery.Reply answers in place.
+const replyHere = "direct"
+
+// A delivery is one message on its way to one binding, with all that the way
+// needs, in one allocation. It implements [transport.Delivery].
+type delivery struct {
+	env     transport.Envelope
+	ctx     context.Context // the caller's, of a request or gather; else nil
+	q       *queue          // set by offer
+	answer  answer          // takes the reply in place; nil for one-way messages
+	replied atomic.Bool     // the one reply was given
+
+	// queue.mu guards the fields below.
+	list       *list     // that holds it
+	next, prev *delivery // in list
+	to         *member   // chosen and open: who has it
+	refused    *member   // released it, so does not get it again
+	after      *delivery // took its place when it was released
+	pin        *pin      // counts it, when set
+	seq        uint64    // age
+	due        time.Time // waiting: when its time is up
+	size       int       // waiting, blocked: bytes
+	stage      stage
+	room       chan error // blocked: made and read by the sender; written once by whoever ends the wait; never closed
+}
+
+// An answer takes what a handler replies.
+type answer interface {
+	// reply takes a copy of e; nil says that this one will not answer.
+	reply(d *delivery, e *transport.Envelope)
+	// lost tells that nobody will answer, because of err.
+	lost(err error)
+}
+
+func (d *delivery) Envelope() *transport.Envelope { return &d.env }
+
+// Context ends when the caller of a request or gather gives up; for others it never does.
+func (d *delivery) Context() context.Context {
+	if d.ctx == nil {
+		return context.Background()
+	}
+	return d.ctx
+}
+
+func (d *delivery) Extend(context.Context) error { return nil }
+
+func (d *delivery) Accept(context.Context) error { return d.q.settle(d, false) }
+
+// Release gives the message to another member, at its old place. Where there
+// is none it waits for the next binding; a request fails instead, since nothing ran.
+func (d *delivery) Release(context.Context) error { return d.q.settle(d, true) }
+
+// Reply answers in place, or sends to the address of e's sender. A nil e says
+// that this subscription will not answer. A second reply is ErrStale.
+func (d *delivery) Reply(ctx context.Context, e *transport.Envelope) error {
+	if d.answer == nil && d.env.ReplyAddress == "" {
+		return transport.CodeFailedPrecondition.Errorf("nobody waits for a reply: answer only where Envelope.ReplyAddress is set")
+	}
+	if !d.replied.CompareAndSwap(false, true) {
+		return transport.ErrStale
+	}
+	switch {
+	case d.answer != nil:
+		d.answer.reply(d, e)
+		return nil
+	case e == nil:
+		return nil
+	}
+	back := &delivery{}
+	copyEnvelope(&back.env, e)
+	back.env.Kind, back.env.ReplyAddress = transport.KindReply, d.env.ReplyAddress
+	return d.q.r.sendReply(ctx, back)
+}
+
+// again makes the delivery that takes the place of d, which its sink gave back.
+func (d *delivery) again() *delivery {
+	n := &delivery{env: d.env, ctx: d.ctx, q: d.q, answer: d.answer, seq: d.seq, due: d.due}
+	if d.replied.Swap(true) {
+		n.replied.Store(true)
+	}
+	return n
+}
+
+// drop tells whoever waits for an answer that nobody will get d.
+func (d *delivery) drop(err error) {
+	if d.answer != nil && !d.replied.Swap(true) {
+		d.answer.lost(err)
+	}
+}
+
+// weigh is what a waiting message costs in memory.
+func weigh(e *transport.Envelope) int {
+	const fixed = 512
+	n := fixed + len(e.Body)
+	for k, v := range e.Header.All() {
+		n += len(k) + len(v)
+	}
+	for k, values := range e.Params {
+		for _, v := range values {
+			n += len(k) + len(v)
+		}
+	}
+	return n
+}
+
+// copyEnvelope copies all that the owner of src may change after the call. The
+// body has no spare capacity, so that appending to one of several copies of dst harms none.
+func copyEnvelope(dst, src *transport.Envelope) {
+	*dst = *src
+	if dst.Body != nil {
+		dst.Body = make([]byte, len(src.Body))
+		copy(dst.Body, src.Body)
+	}
+	if src.Header.Len() > 0 {
+		dst.Header = src.Header.Clone()
+	}
+	if src.Params != nil {
+		dst.Params = make(url.Values, len(src.Params))
+		for k, v := range src.Params {
+			dst.Params[k] = slices.Clone(v)
+		}
+	}
+	if src.Err != nil {
+		err := *src.Err
+		err.Details = slices.Clone(err.Details)
+		dst.Err = &err
+	}
+}

@@ -1,0 +1,147 @@
+package router
+
+import (
+	"context"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// How many messages of others a caller hands over before a goroutine takes that from it.
+const helpAtMost = 256
+
+// A member is one binding's share of a queue. queue.mu guards its fields but the constant ones.
+type member struct {
+	q      *queue         // constant
+	sink   transport.Sink // constant
+	credit int            // constant
+	inline bool           // constant: the sink runs the handler before it returns
+	id     uint64         // constant; for rendezvous
+
+	lane   list          // waiting keyed messages that are this member's
+	next   list          // chosen, to be delivered in this order
+	open   list          // unsettled
+	used   int           // chosen and open ones, at most credit
+	busy   bool          // a goroutine delivers next
+	queued bool          // in queue.ready
+	gone   bool          // unbound
+	idle   chan struct{} // made by unbind, closed by the goroutine that was busy; unbind waits for it
+}
+
+// hand gives the sink what is in next. Called with q.mu held, as it returns;
+// the sink is called without it. It does nothing if another goroutine is at it.
+func (m *member) hand() {
+	switch {
+	case m.inline:
+		m.handInline()
+	case !m.busy:
+		m.busy = true
+		m.run(helpAtMost)
+	}
+}
+
+// run is hand for the one that is busy. After limit messages, while others keep
+// adding, it goes on in a goroutine, which Router.Close waits for, so that no caller works for others for ever.
+func (m *member) run(limit int) {
+	q := m.q
+	for n := 0; !m.next.empty(); n++ {
+		if n == limit {
+			q.r.helpers.Go(func() {
+				q.mu.Lock()
+				m.run(-1)
+				q.deliver()
+			})
+			return
+		}
+		d := m.take()
+		q.mu.Unlock()
+		m.sink.Deliver(d)
+		q.mu.Lock()
+	}
+	m.busy = false
+	if m.idle != nil {
+		close(m.idle)
+		m.idle = nil
+	}
+}
+
+// handInline runs fresh messages on their callers' goroutines, whatever
+// another does. One that had to wait has no caller left: it gets a goroutine, which Router.Close waits for.
+func (m *member) handInline() {
+	for !m.next.empty() {
+		d := m.take()
+		if !d.due.IsZero() {
+			m.q.r.helpers.Go(func() { m.sink.Deliver(d) })
+			continue
+		}
+		m.q.mu.Unlock()
+		m.sink.Deliver(d)
+		m.q.mu.Lock()
+	}
+}
+
+// take makes the next delivery an open one.
+func (m *member) take() *delivery {
+	d := m.next.pop()
+	d.stage = open
+	m.open.push(d)
+	return d
+}
+
+// A bound is a binding in effect. It implements [transport.Bound].
+type bound struct {
+	m       *member
+	address string
+}
+
+func (b *bound) ReplyAddress() string { return b.address }
+
+// Unbind returns once no Deliver runs, or ctx ended. A sink that runs handlers
+// itself (BindInline) may unbind from within one, so there it does not wait.
+func (b *bound) Unbind(ctx context.Context) error { return b.m.leave(ctx, nil) }
+
+// Abandon is Unbind that gives up what is unsettled: it is delivered to nobody,
+// and who waits for an answer is told that it is lost.
+func (b *bound) Abandon(ctx context.Context) error {
+	return b.m.leave(ctx, transport.CodeUnavailable.Errorf("the handler's connection was closed before it answered"))
+}
+
+// leave ends the binding. With an error its open deliveries end with that.
+func (m *member) leave(ctx context.Context, abandon error) error {
+	idle := m.detach(abandon)
+	m.q.r.forget(m)
+	if idle == nil {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// detach takes m out of its queue. It returns what is closed once no Deliver runs.
+func (m *member) detach(abandon error) <-chan struct{} {
+	q := m.q
+	q.mu.Lock()
+	defer q.deliver()
+	if abandon != nil {
+		for d := m.open.pop(); d != nil; d = m.open.pop() {
+			m.used--
+			q.unsettled--
+			q.unpin(d)
+			q.lose(d, abandon)
+		}
+	}
+	if !m.gone {
+		m.gone = true
+		q.leave(m)
+	}
+	if !m.busy || m.inline {
+		return nil
+	}
+	if m.idle == nil {
+		m.idle = make(chan struct{})
+	}
+	return m.idle
+}

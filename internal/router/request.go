@@ -1,0 +1,91 @@
+package router
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// An exchange is one request with room for its reply, in one allocation.
+//
+//	pending ──▶ answered    by the handler, or by who knows that none will answer
+//	   └──────▶ abandoned   by the caller, whose ctx ended
+type exchange struct {
+	delivery
+	state atomic.Uint32
+	back  transport.Envelope // written before done is signalled, if err is nil
+	err   error              // likewise
+	done  chan struct{}      // borrowed from Router.signals; room for one; written by answered, read by the caller; never closed
+}
+
+const (
+	pending uint32 = iota
+	answered
+	abandoned
+)
+
+// Request delivers e to one handler and returns its reply. A full queue refuses
+// it with CodeResourceExhausted. When ctx ends first the reply is dropped, and
+// Context of the delivery ends with it.
+func (r *Router) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
+	x := &exchange{done: r.signal()}
+	copyEnvelope(&x.env, e)
+	x.env.Kind, x.env.ReplyAddress = transport.KindQueue, replyHere
+	x.ctx, x.answer = ctx, x
+	if err := r.send(ctx, &x.delivery, false); err != nil {
+		r.signals.Put(x.done)
+		return nil, err
+	}
+	if x.state.Load() != answered { // an inline handler answered already
+		select {
+		case <-ctx.Done():
+			if x.state.CompareAndSwap(pending, abandoned) {
+				x.q.withdraw(&x.delivery)
+				r.signals.Put(x.done)
+				return nil, ctx.Err()
+			}
+		case <-x.done:
+			return x.result(ctx)
+		}
+	}
+	<-x.done
+	return x.result(ctx)
+}
+
+// result is called once done was read.
+func (x *exchange) result(ctx context.Context) (*transport.Envelope, error) {
+	x.q.r.signals.Put(x.done)
+	if x.err != nil {
+		return nil, x.err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return &x.back, nil
+}
+
+func (x *exchange) reply(_ *delivery, e *transport.Envelope) {
+	if !x.state.CompareAndSwap(pending, answered) {
+		return // late: the caller is gone
+	}
+	if e != nil {
+		copyEnvelope(&x.back, e)
+	}
+	x.back.Kind, x.back.ReplyAddress = transport.KindReply, ""
+	x.done <- struct{}{}
+}
+
+func (x *exchange) lost(err error) {
+	if x.state.CompareAndSwap(pending, answered) {
+		x.err = err
+		x.done <- struct{}{}
+	}
+}
+
+func (r *Router) signal() chan struct{} {
+	if c, ok := r.signals.Get().(chan struct{}); ok {
+		return c
+	}
+	return make(chan struct{}, 1)
+}
