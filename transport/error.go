@@ -35,7 +35,7 @@ var ErrStale = errors.New("the delivery is settled already, or its connection is
 //
 // Its text is quoted and bounded, and never holds header values or body bytes.
 type Error struct {
-	Op          string        // "send", "request", "publish", "gather", "handle", "subscribe", …; empty when a handler made it
+	Op          string        // "send", "request", "publish", "gather", "handle", "subscribe", …; empty when a handler made it: an error with Op is not passed on as the handler's own
 	Adapter     string        // name of the adapter, as "kafka"
 	Destination string        // where the message was to go
 	Code        Code          // always set on errors that a Conn returns
@@ -112,9 +112,9 @@ func (e *Error) clone() *Error {
 func outward(err error) *Error {
 	var e *Error
 	switch {
-	case errors.As(err, &e) && !e.received:
+	case errors.As(err, &e) && !e.received && e.Op == "":
 		out := e.clone()
-		out.Op, out.Adapter, out.Destination, out.cause = "", "", "", nil
+		out.Adapter, out.Destination, out.cause = "", "", nil
 		if !out.Code.Valid() {
 			out.Code = CodeUnknown
 		}
