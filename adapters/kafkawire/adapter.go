@@ -1,0 +1,216 @@
+// Package kafkawire carries polywire over Apache Kafka.
+//
+//	Send x     ─▶ topic x       ─▶ group polywire.queue.x     ─▶ one handler of x
+//	Publish x  ─▶ topic pub.x   ─▶ group polywire.pub.g.x     ─▶ one member of group g
+//	                            ─▶ no group, from the end on  ─▶ every other subscription
+//	Request x  ─▶ topic x, with the address of a partition of polywire--reply
+//	           ◀─ that partition, read by the Conns that chose it; a token tells whose a reply is
+//
+// One client writes for the whole Conn; each binding has a client of its own,
+// so that a slow one holds up no other, and a rebalance touches one destination.
+// Topics are created by the adapter, never by the broker. docs/wire/kafka.md
+// specifies names, headers and commits for peers in other languages.
+package kafkawire
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"sync"
+
+	"github.com/polywire/polywire/transport"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Limits that hold whatever a broker answers.
+const (
+	maxBody       = 8 << 20            // of one message
+	maxBatch      = maxBody + 256<<10  // of one record batch, headers included
+	maxFetch      = 2 * maxBatch       // of one fetch
+	maxRead       = 2*maxFetch + 1<<20 // of any response
+	maxInflate    = 64 << 20           // of one batch, decompressed
+	maxBuffered   = 16384              // records that wait for the broker
+	maxBufferSize = 64 << 20           // their bytes
+)
+
+// Factory opens Kafka by URLs of the schemes kafka and, with TLS, kafkas:
+//
+//	kafka://host1:9092,host2:9092?prefix=acme-&partitions=8&replication=3&linger=5ms&session=10s
+//	kafkas://user:password@host?sasl=plain|scram-sha-256|scram-sha-512&ca=FILE&cert=FILE&key=FILE
+func Factory() transport.Factory {
+	return transport.Factory{
+		Name:    "kafka",
+		Schemes: []string{"kafka", "kafkas"},
+		Features: func(u *url.URL) (transport.Features, error) {
+			_, err := parseOptions(u)
+			return features(), err
+		},
+		Open: open,
+	}
+}
+
+func features() transport.Features {
+	return transport.Features{
+		Adapter: "kafka",
+		Send:    true, Request: true, Publish: true, Gather: true,
+		Groups: true, Wildcards: true, OrderedByKey: true,
+		Acceptance: transport.Stored,
+		Redelivers: true, Durable: true, DetachedReply: true,
+		TLS: true, Authentication: true,
+		MaxBody: maxBody,
+	}
+}
+
+// An adapter is one Conn's connection to a cluster.
+//
+// Lock order: adapter.mu and binding.mu are never held together, and neither
+// while a client is called.
+type adapter struct {
+	opts   *options
+	names  names
+	setup  transport.Setup
+	client *kgo.Client // writes, and answers admin's questions
+	admin  *kadm.Client
+	topics topics
+	health health
+	base   context.Context // ends every client and goroutine
+	cancel context.CancelFunc
+	work   sync.WaitGroup // goroutines of the adapter and its bindings; Close waits
+
+	mu       sync.Mutex // guards the fields below
+	bindings map[*binding]struct{}
+	closed   bool
+}
+
+func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+	opts, err := parseOptions(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	a := &adapter{opts: opts, names: names{opts.prefix}, setup: s, bindings: make(map[*binding]struct{})}
+	a.base, a.cancel = context.WithCancel(context.Background())
+	a.topics.init(a)
+	a.health.init(a)
+	if a.client, err = a.newClient(a.producerOptions()...); err == nil {
+		a.admin = kadm.NewClient(a.client)
+		err = a.client.Ping(ctx)
+	}
+	if err != nil {
+		a.cancel()
+		if a.client != nil {
+			a.client.Close()
+		}
+		return nil, failure(ctx, err)
+	}
+	a.spawn(a.health.watch)
+	return a, nil
+}
+
+func (a *adapter) Features() transport.Features { return features() }
+
+// Ping asks a broker who is in the cluster.
+func (a *adapter) Ping(ctx context.Context) error { return failure(ctx, a.client.Ping(ctx)) }
+
+// newClient makes a client with what all of them have in common.
+func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
+	all := []kgo.Opt{
+		kgo.SeedBrokers(a.opts.seeds...), kgo.ClientID("polywire"), kgo.WithContext(a.base), kgo.WithHooks(&a.health),
+		kgo.DisableClientMetrics(), kgo.RetryBackoffFn(backoff), kgo.MaxVersions(versions()),
+		kgo.MetadataMinAge(metadataMinAge), kgo.DialTimeout(dialTimeout),
+		kgo.BrokerMaxReadBytes(maxRead), kgo.MaxDecompressBatchBytes(maxInflate),
+		kgo.FetchMaxBytes(maxFetch), kgo.FetchMaxPartitionBytes(1 << 20),
+	}
+	if m := a.opts.mechanism(); m != nil {
+		all = append(all, kgo.SASL(m))
+	}
+	if a.opts.tls {
+		c, err := a.opts.tlsConfig()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, kgo.DialTLSConfig(c))
+	}
+	return kgo.NewClient(append(all, more...)...)
+}
+
+// enter counts work that Close waits for, unless Close was called; a.work.Done ends it.
+func (a *adapter) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return false
+	}
+	a.work.Add(1)
+	return true
+}
+
+// spawn runs f on a goroutine that Close waits for, unless Close was called.
+func (a *adapter) spawn(f func()) {
+	if !a.enter() {
+		return
+	}
+	go func() { // Close waits for it
+		defer a.work.Done()
+		f()
+	}()
+}
+
+// register takes a new binding, unless Close was called.
+func (a *adapter) register(b *binding) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return transport.ErrClosed
+	}
+	a.bindings[b] = struct{}{}
+	return nil
+}
+
+func (a *adapter) forget(b *binding) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.bindings, b)
+}
+
+// Close ends the bindings side by side: each commits what was accepted and
+// leaves its group, so that others get the rest at once. When ctx ends first the
+// connections are cut, and the group notices after the session's time.
+func (a *adapter) Close(ctx context.Context) error {
+	a.mu.Lock()
+	a.closed = true
+	var all []*binding
+	for b := range a.bindings {
+		all = append(all, b)
+	}
+	a.mu.Unlock()
+	done := make(chan struct{})
+	go func() { // ends once the clients did, at the latest after cancel below
+		defer close(done)
+		var ending sync.WaitGroup
+		for _, b := range all {
+			ending.Go(b.close)
+		}
+		ending.Wait()
+		a.client.Close()
+		a.cancel()
+		a.work.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	a.cancel()
+	<-done
+	return nil
+}
+
+// logPartition tells of a partition that cannot be read, once for each error; the others go on.
+func (a *adapter) logPartition(topic string, partition int32, err error) {
+	a.setup.Logger.Error("partition unreadable", slog.String("adapter", "kafka"),
+		slog.String("topic", topic), slog.Int("partition", int(partition)), slog.String("error", clip(err.Error(), 256)))
+}
+
+var errNoReply = errors.New("nobody waits for a reply to this message")

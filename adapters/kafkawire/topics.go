@@ -1,0 +1,175 @@
+package kafkawire
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+const (
+	replyPartitions = 16               // of the reply topic, when it is created
+	replyRetention  = 10 * time.Minute // replies that nobody reads any more go then
+	brokerBatch     = 1000012          // Kafka's default of max.message.bytes
+	largestBatch    = "max.message.bytes"
+)
+
+// topics knows which Kafka topics exist, and creates those that do not.
+type topics struct {
+	a *adapter
+
+	mu    sync.Mutex // guards the fields below
+	known map[string]*creation
+}
+
+// A creation is one topic on its way; done is closed by whoever makes it, after err and batch are set.
+type creation struct {
+	done  chan struct{}
+	err   error
+	batch int32 // bytes of the largest record batch that the topic takes
+}
+
+func (t *topics) init(a *adapter) { t.a, t.known = a, make(map[string]*creation) }
+
+// ensure returns once the topic exists. One caller creates it; the others wait
+// for that one, and take over when it fails.
+func (t *topics) ensure(ctx context.Context, topic string) error {
+	for {
+		t.mu.Lock()
+		c, found := t.known[topic]
+		if !found {
+			c = &creation{done: make(chan struct{})}
+			t.known[topic] = c
+		}
+		t.mu.Unlock()
+		if !found {
+			return t.make(ctx, topic, c)
+		}
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if c.err == nil {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *topics) make(ctx context.Context, topic string, c *creation) error {
+	c.batch, c.err = t.create(ctx, topic)
+	if c.err != nil {
+		t.forget(topic)
+	}
+	close(c.done)
+	return failure(ctx, c.err)
+}
+
+// forget makes the next ensure look again, as after the topic was deleted.
+func (t *topics) forget(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.known, topic)
+}
+
+func (t *topics) create(ctx context.Context, topic string) (batch int32, err error) {
+	o := t.a.opts
+	limit := strconv.Itoa(maxBatch)
+	partitions, configs := o.partitions, map[string]*string{largestBatch: &limit}
+	if topic == t.a.names.reply() {
+		retention := strconv.FormatInt(replyRetention.Milliseconds(), 10)
+		partitions, configs["retention.ms"], configs["segment.ms"] = replyPartitions, &retention, &retention
+	}
+	_, err = t.a.admin.CreateTopic(ctx, partitions, o.replication, configs, topic)
+	switch {
+	case err == nil:
+		return maxBatch, nil
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return t.limit(ctx, topic), nil
+	case is(err, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed):
+		return t.existing(ctx, topic, err)
+	}
+	return 0, err
+}
+
+// existing serves those who may not create topics: somebody did it for them.
+func (t *topics) existing(ctx context.Context, topic string, denied error) (int32, error) {
+	found, err := t.a.admin.ListTopics(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	if d, ok := found[topic]; ok && d.Err == nil {
+		return t.limit(ctx, topic), nil
+	}
+	return 0, transport.CodePermissionDenied.Errorf("topic %q does not exist and may not be created: create it, or allow it: %w", topic, denied)
+}
+
+// limit asks for the largest batch of a topic that somebody else made.
+func (t *topics) limit(ctx context.Context, topic string) int32 {
+	described, err := t.a.admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil || len(described) == 0 || described[0].Err != nil {
+		return brokerBatch
+	}
+	for _, c := range described[0].Configs {
+		if n, err := strconv.ParseInt(c.MaybeValue(), 10, 32); c.Key == largestBatch && err == nil && n >= 512 {
+			return int32(min(n, maxBatch))
+		}
+	}
+	return brokerBatch
+}
+
+// batch tells the producer how large a batch may be.
+func (t *topics) batch(topic string) int32 {
+	t.mu.Lock()
+	c := t.known[topic]
+	t.mu.Unlock()
+	if c == nil {
+		return brokerBatch
+	}
+	select {
+	case <-c.done:
+		return max(c.batch, 512)
+	default:
+		return brokerBatch
+	}
+}
+
+// ends gives the end of every partition of topics that exist. A topic that was
+// just created takes a moment to have leaders.
+func (t *topics) ends(ctx context.Context, names ...string) (kadm.ListedOffsets, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	for {
+		listed, err := t.a.admin.ListEndOffsets(ctx, names...)
+		if err == nil {
+			err = listed.Error()
+		}
+		if err == nil {
+			return listed, nil
+		}
+		if !kerr.IsRetriable(err) || !sleep(ctx, metadataMinAge) {
+			return nil, failure(ctx, err)
+		}
+	}
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
