@@ -1,0 +1,85 @@
+package transporttest
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// A Level says what a failure of a case means.
+type Level string
+
+// Must cases decide whether an adapter conforms; advisory ones inform.
+const (
+	Must     Level = "must"
+	Advisory Level = "advisory"
+)
+
+// A Tier says how often a case is worth its time.
+type Tier string
+
+// Fast cases take less than about two seconds; nightly ones repeat thousands of times.
+const (
+	Fast    Tier = "fast"
+	Nightly Tier = "nightly"
+)
+
+// Abilities that a case may need of its [Harness].
+const (
+	AbilityAnother  = "another"  // Harness.Another: further Conns
+	AbilityRestart  = "restart"  // Harness.Peer: the other side can be killed and started again
+	AbilityPause    = "pause"    // Harness.Peer that is also a Pauser
+	AbilityListener = "listener" // Harness.Raw: a raw dial to the adapter's listener
+	AbilityStub     = "stub"     // Harness.Stub: a peer that says what the case wants
+)
+
+// A Case checks one rule.
+type Case struct {
+	ID        string   // as "T001"; reports and known failures name it
+	Group     string   // letter of its group in the catalogue, as "A"
+	Rule      string   // what it checks, in one sentence
+	Sections  []string // rules of docs/semantics.md, as "1.4"
+	Needs     []string // names of transport.Features; when one is missing the case is inverted
+	Abilities []string // what it needs of the Harness; when one is missing it is skipped
+	Level     Level
+	Tier      Tier
+	Timing    bool // measures time: runs on a fake clock where the Harness allows
+
+	// Run checks the rule and returns nil where it holds. It may stop early by Env.Fatalf.
+	Run func(ctx context.Context, e *Env) error
+
+	// Inverse, when set, is run in place of the general inversion when a
+	// feature of Needs is missing, whose name it gets.
+	Inverse func(ctx context.Context, e *Env, missing string) error
+}
+
+// Groups names the groups of the catalogue by letter.
+func Groups() map[string]string {
+	return map[string]string{
+		"A": "styles and basic contract", "B": "headers", "C": "errors and codes", "D": "deadlines and cancellation",
+		"E": "concurrency and order", "F": "competing consumers and settlement", "G": "publish and subscribe",
+		"H": "scatter and gather", "I": "payloads", "J": "life cycle", "K": "reconnect", "L": "pressure",
+		"M": "panic isolation", "O": "limits and hostile input", "P": "leaks", "Q": "bridges", "R": "histories",
+	}
+}
+
+// Cases returns the catalogue, in the order of its ids.
+func Cases() []Case {
+	var all []Case
+	for _, group := range [][]Case{
+		styleCases(),
+	} {
+		all = append(all, group...)
+	}
+	for i := range all {
+		c := &all[i]
+		if c.Level == "" {
+			c.Level = Must
+		}
+		if c.Tier == "" {
+			c.Tier = Fast
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Case) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}

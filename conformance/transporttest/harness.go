@@ -1,0 +1,130 @@
+package transporttest
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A Harness makes what the cases run on. New is needed; all else is optional.
+type Harness struct {
+	Name string // of the adapter, for reports
+
+	// New opens a server and a client that reach each other. What is handled by the
+	// server is requested by the client, and each may do what the other does. It
+	// passes o on to Registry.Open. Cases use destinations of their own, so the
+	// two need no namespace of their own. The suite closes both.
+	New func(ctx context.Context, o ConnOptions) (server, client *transport.Conn, err error)
+
+	// Another opens one more Conn that reaches server, in place of a further process.
+	Another func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error)
+
+	// Peer is the other side that can be killed: a broker, or what stands for one.
+	Peer Peer
+
+	// Raw dials the listener of server, for input that no client of ours would send.
+	Raw func(ctx context.Context, server *transport.Conn) (net.Conn, error)
+
+	// Stub opens a client whose other side is hostile: it answers what it is asked
+	// with the bytes of script, and then closes. For adapters that only dial.
+	Stub func(ctx context.Context, script []byte) (*transport.Conn, error)
+
+	Tick     time.Duration // the unit of all ceilings; 0 is 100 ms
+	Scale    float64       // multiplies the number of messages; 0 is 1, brokers take less
+	Share    bool          // one server and client serve all cases that do not need their own; for slow Opens
+	Synctest bool          // New may run in a testing/synctest bubble: timing cases then take no time
+
+	Ignore []string          // texts in stacks of goroutines that live longer than a case
+	Known  map[string]string // known failures: id of the case, and why
+
+	wrap   func(Conn) Conn // a seeded fault of the Conn itself; see Mutate
+	bubble bool            // every case runs in a bubble; see Mutate
+}
+
+// ConnOptions are what a case wants of the Conns that [Harness.New] opens.
+type ConnOptions struct {
+	Server []transport.Option
+	Client []transport.Option
+}
+
+// A Peer is the other side of the wire, a broker or a server, as far as a
+// test can hurt it. Each method returns once it took effect.
+type Peer interface {
+	Kill(ctx context.Context) error
+	Restart(ctx context.Context) error // after Kill; returns when connections are taken again
+}
+
+// A Pauser is a [Peer] that can be stopped without its connections being closed, as by SIGSTOP.
+type Pauser interface {
+	Pause(ctx context.Context) error
+	Resume(ctx context.Context) error
+}
+
+// A Conn is what the cases use of a [transport.Conn].
+type Conn interface {
+	transport.Sender
+	transport.Requester
+	transport.Publisher
+	transport.Receiver
+	Resume(ctx context.Context, token []byte, reply *transport.Message, failure error) error
+	Features() transport.Features
+	State() transport.State
+	Stats() transport.Stats
+	Health(ctx context.Context) error
+	Drain(ctx context.Context) error
+	Close() error
+}
+
+// FromURL makes the Harness of a running system: the server opens serverURL and
+// the client clientURL, which may be the same, with reg.
+func FromURL(reg *transport.Registry, serverURL, clientURL string) Harness {
+	return Harness{
+		Name: schemeOf(serverURL),
+		New: func(ctx context.Context, o ConnOptions) (server, client *transport.Conn, err error) {
+			if server, err = reg.Open(ctx, serverURL, o.Server...); err != nil {
+				return nil, nil, err
+			}
+			if client, err = reg.Open(ctx, clientURL, o.Client...); err != nil {
+				_ = server.Close()
+				return nil, nil, err
+			}
+			return server, client, nil
+		},
+		Another: func(ctx context.Context, _ *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
+			return reg.Open(ctx, clientURL, opts...)
+		},
+	}
+}
+
+func schemeOf(rawURL string) string {
+	for i := range len(rawURL) {
+		if rawURL[i] == ':' {
+			return rawURL[:i]
+		}
+	}
+	return rawURL
+}
+
+func (h *Harness) tick() time.Duration {
+	if h.Tick <= 0 {
+		return 100 * time.Millisecond
+	}
+	return h.Tick
+}
+
+// lacks names the first ability of c that h does not have.
+func (h *Harness) lacks(c *Case) string {
+	_, pauses := h.Peer.(Pauser)
+	has := map[string]bool{
+		AbilityAnother: h.Another != nil, AbilityRestart: h.Peer != nil, AbilityPause: pauses,
+		AbilityListener: h.Raw != nil, AbilityStub: h.Stub != nil,
+	}
+	for _, a := range c.Abilities {
+		if !has[a] {
+			return a
+		}
+	}
+	return ""
+}

@@ -1,0 +1,80 @@
+package transporttest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// An inbox keeps what a handler gets.
+type inbox struct {
+	e *Env
+
+	mu   sync.Mutex // guards the fields below
+	got  []*transport.Message
+	more chan struct{} // closed and replaced by handle, read by wait
+}
+
+func newInbox(e *Env) *inbox { return &inbox{e: e, more: make(chan struct{})} }
+
+// handle is a transport.Handler that keeps a copy and answers nothing.
+func (b *inbox) handle(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+	b.add(msg)
+	return nil, nil
+}
+
+// echo keeps a copy and answers with the message's body and header.
+func (b *inbox) echo(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
+	b.add(msg)
+	return echo(ctx, msg)
+}
+
+func (b *inbox) add(msg *transport.Message) {
+	c := msg.Clone()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.got = append(b.got, c)
+	close(b.more)
+	b.more = make(chan struct{})
+}
+
+// all is what came so far.
+func (b *inbox) all() []*transport.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]*transport.Message(nil), b.got...)
+}
+
+func (b *inbox) len() int { return len(b.all()) }
+
+// wait returns what came once it is n messages, or stops the case.
+func (b *inbox) wait(n int) []*transport.Message {
+	t := time.NewTimer(b.e.Patience)
+	defer t.Stop()
+	for {
+		b.mu.Lock()
+		got, more := append([]*transport.Message(nil), b.got...), b.more
+		b.mu.Unlock()
+		if len(got) >= n {
+			return got
+		}
+		select {
+		case <-more:
+		case <-t.C:
+			b.e.Fatalf("%d of %d messages came within %v", len(got), n, b.e.Patience)
+		}
+	}
+}
+
+// echo answers with the body, content type and header of the request.
+func echo(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+	c := msg.Clone()
+	return &transport.Message{Body: c.Body, Header: c.Header, ContentType: c.ContentType}, nil
+}
+
+// failing is a handler that always fails with err.
+func failing(err error) transport.Handler {
+	return func(context.Context, *transport.Message) (*transport.Message, error) { return nil, err }
+}

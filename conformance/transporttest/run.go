@@ -1,0 +1,292 @@
+package transporttest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// Options choose what [Execute] runs. The zero value is the whole fast tier.
+type Options struct {
+	Run      *regexp.Regexp // cases whose id it matches; nil is all
+	Tier     Tier           // Nightly runs both tiers; empty is Fast
+	Cases    []Case         // in place of Cases()
+	OnResult func(Result)   // called after each case, in order
+}
+
+// TierEnv names the environment variable that chooses the tier of [Run]: "fast", the default, or "nightly".
+const TierEnv = "POLYWIRE_CONFORMANCE_TIER"
+
+// Run runs the catalogue as subtests of t, one for each case, and logs what it skipped.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	r := newRunner(&h, Options{Tier: Tier(os.Getenv(TierEnv))})
+	if err := r.probe(t); err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	for _, c := range r.cases() {
+		t.Run(c.ID, func(t *testing.T) {
+			res := r.run(t, t.Context(), &c)
+			r.report.add(res)
+			switch res.Status {
+			case Failed:
+				t.Errorf("%s\n%s", c.Rule, res.Reason)
+			case Skipped:
+				t.Skip(res.Reason)
+			case Inverted, KnownFailure:
+				t.Log(res.Status+":", res.Reason)
+			}
+		})
+	}
+	for _, problem := range r.close() {
+		t.Error(problem)
+	}
+	t.Log(r.report.summary())
+}
+
+// Execute runs the catalogue without package testing. It returns a report in
+// any case; Report.Err tells when the Harness could not open anything.
+func Execute(ctx context.Context, h Harness, o Options) *Report {
+	r := newRunner(&h, o)
+	if err := r.probe(nil); err != nil {
+		r.report.Err = err.Error()
+		return r.report
+	}
+	for _, c := range r.cases() {
+		res := r.run(nil, ctx, &c)
+		r.report.add(res)
+		if o.OnResult != nil {
+			o.OnResult(res)
+		}
+	}
+	for _, problem := range r.close() {
+		r.report.Err = problem
+	}
+	return r.report
+}
+
+// A runner runs cases one after the other on one Harness.
+type runner struct {
+	h        *Harness
+	o        Options
+	features transport.Features
+	shared   *pair
+	before   map[string]string // goroutines before the shared pair was opened
+	report   *Report
+}
+
+func newRunner(h *Harness, o Options) *runner {
+	if o.Tier == "" {
+		o.Tier = Fast
+	}
+	if o.Cases == nil {
+		o.Cases = Cases()
+	}
+	return &runner{h: h, o: o, report: &Report{Adapter: h.Name}}
+}
+
+func (r *runner) cases() []Case {
+	return slices.DeleteFunc(slices.Clone(r.o.Cases), func(c Case) bool {
+		return r.o.Run != nil && !r.o.Run.MatchString(c.ID)
+	})
+}
+
+// probe learns the features from a first pair.
+func (r *runner) probe(t *testing.T) error {
+	var err error
+	r.bubble(t, r.h.Synctest, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*r.h.tick())
+		defer cancel()
+		var p *pair
+		if p, err = r.h.open(ctx, ConnOptions{}); err != nil {
+			return
+		}
+		r.features = p.raw.Features()
+		r.report.Features = r.features.String()
+		closePair(p)
+	})
+	return err
+}
+
+// bubble runs f, with a fake clock where wanted and possible.
+func (r *runner) bubble(t *testing.T, wanted bool, f func()) {
+	if t == nil || !wanted {
+		f()
+		return
+	}
+	synctest.Test(t, func(*testing.T) { f() })
+}
+
+func (r *runner) run(t *testing.T, ctx context.Context, c *Case) Result {
+	res := Result{ID: c.ID, Group: c.Group, Rule: c.Rule, Sections: c.Sections, Level: c.Level}
+	switch reason := r.skip(c); reason {
+	case "":
+	default:
+		res.Status, res.Reason = Skipped, reason
+		return res
+	}
+	run, missing := r.runnable(c)
+	start := time.Now()
+	var problems []string
+	own := r.h.bubble || c.Timing && r.h.Synctest
+	r.bubble(t, own && t != nil, func() { problems = r.isolated(ctx, c, run, own && t != nil) })
+	res.Duration = time.Since(start)
+	r.judge(&res, c, problems, missing)
+	return res
+}
+
+func (r *runner) skip(c *Case) string {
+	if c.Tier == Nightly && r.o.Tier != Nightly {
+		return "nightly tier: set " + TierEnv + "=nightly, or ask for the tier"
+	}
+	if a := r.h.lacks(c); a != "" {
+		return "the harness has no ability " + a
+	}
+	return ""
+}
+
+// runnable is what to run for c, which is its inversion when a feature is missing.
+func (r *runner) runnable(c *Case) (run func(context.Context, *Env) error, missing string) {
+	for _, f := range c.Needs {
+		if r.features.Has(f) {
+			continue
+		}
+		inverse := c.Inverse
+		if inverse == nil {
+			inverse = invert
+		}
+		return func(ctx context.Context, e *Env) error { return inverse(ctx, e, f) }, f
+	}
+	return c.Run, ""
+}
+
+func (r *runner) judge(res *Result, c *Case, problems []string, missing string) {
+	why, known := r.h.Known[c.ID]
+	switch {
+	case len(problems) == 0 && known:
+		res.Status, res.Reason = Failed, "it passes, but is listed as a known failure: take it off the list ("+why+")"
+	case len(problems) > 0 && known:
+		res.Status, res.Reason = KnownFailure, why+": "+problems[0]
+	case len(problems) > 0 && c.Level == Advisory:
+		res.Status, res.Reason = Advised, strings.Join(problems, "\n")
+	case len(problems) > 0:
+		res.Status, res.Reason = Failed, strings.Join(problems, "\n")
+	case missing != "":
+		res.Status, res.Reason = Inverted, "Features."+missing+" is not declared, and behaves so"
+	default:
+		res.Status = Passed
+	}
+}
+
+// isolated runs one case on a goroutine of its own and looks what it left behind.
+func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context, *Env) error, bubble bool) []string {
+	shared, err := r.pair(ctx, bubble)
+	if err != nil {
+		return []string{"open: " + err.Error()}
+	}
+	limit := 600 * r.h.tick()
+	if c.Tier == Nightly {
+		limit *= 20
+	}
+	if bubble {
+		limit = 48 * time.Hour // of a clock that runs by itself
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	before := goroutines()
+	e := newEnv(r.h, c, r.features, shared)
+	problems := e.execute(ctx, run)
+	cleanCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), e.Patience)
+	defer stop()
+	problems = append(problems, e.finish(cleanCtx)...)
+	if shared == nil {
+		for _, stack := range leaked(before, r.h.Ignore, e.Patience/2) {
+			problems = append(problems, "leaked goroutine: "+stack)
+		}
+	} else if len(problems) > 0 {
+		r.drop() // what a failed case left on it is not the next one's fault
+	}
+	return problems
+}
+
+// execute runs a case and waits for it, at most until ctx ends.
+func (e *Env) execute(ctx context.Context, run func(context.Context, *Env) error) []string {
+	done := make(chan struct{})
+	go func() { // execute waits for it, unless the case hangs
+		defer close(done)
+		defer func() {
+			if v := recover(); v != nil {
+				e.Errorf("the case panicked: %v\n%s", v, debug.Stack())
+			}
+		}()
+		if err := run(ctx, e); err != nil {
+			e.Errorf("%v", err)
+		}
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(e.Tick)
+	defer t.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-t.C:
+		return []string{fmt.Sprintf("the case hangs: %v", ctx.Err())}
+	}
+}
+
+// pair returns the shared pair, opening it when there is none; nil where each case has its own.
+func (r *runner) pair(ctx context.Context, bubble bool) (*pair, error) {
+	if !r.h.Share || bubble {
+		return nil, nil
+	}
+	if r.shared != nil {
+		return r.shared, nil
+	}
+	r.before = goroutines()
+	p, err := r.h.open(ctx, ConnOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r.shared = p
+	return p, nil
+}
+
+func (r *runner) drop() {
+	if r.shared != nil {
+		closePair(r.shared)
+		r.shared = nil
+	}
+}
+
+// close ends the shared pair and reports what all cases that used it left behind.
+func (r *runner) close() []string {
+	if r.shared == nil {
+		return nil
+	}
+	r.drop()
+	var problems []string
+	for _, stack := range leaked(r.before, r.h.Ignore, 50*r.h.tick()) {
+		problems = append(problems, "leaked goroutine, after all cases that share a pair: "+stack)
+	}
+	return problems
+}
+
+func closePair(p *pair) {
+	if c, ok := undress(p.client); ok {
+		_ = c.Close()
+	}
+	_ = p.raw.Close()
+}
