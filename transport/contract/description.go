@@ -1,0 +1,179 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A Description tells programs without the Go types what a service offers. As
+// a document it is JSON, the same bytes for the same API.
+type Description struct {
+	Version    int               `json:"polywire"` // of the document's form: 1
+	Service    string            `json:"service"`
+	Operations []Operation       `json:"operations"`      // in the order of declaration
+	Types      map[string]*Shape `json:"types,omitempty"` // structs, by the names that Shape.Type refers to
+}
+
+// An Operation describes one endpoint.
+type Operation struct {
+	Destination string                    `json:"destination"`
+	Style       string                    `json:"style"`                // "method", "queue", "topic" or "survey"
+	Needs       []string                  `json:"needs"`                // features that a transport must declare, by the names of transport.Features
+	Request     *Shape                    `json:"request,omitempty"`    // nil for None
+	Reply       *Shape                    `json:"reply,omitempty"`      // nil for None, and for styles without
+	Failures    map[string]transport.Code `json:"failures,omitempty"`   // by type
+	Idempotent  bool                      `json:"idempotent,omitempty"` // handling a message twice does no harm
+	Keyed       bool                      `json:"keyed,omitempty"`      // messages have keys, so order matters where Features.OrderedByKey
+	Params      []Shape                   `json:"params,omitempty"`     // with their names
+}
+
+// A Shape describes a type, a field or a param.
+type Shape struct {
+	Name     string  `json:"name,omitempty"`     // of a field or a param
+	Number   int     `json:"number,omitempty"`   // of a field that has one
+	Kind     string  `json:"kind"`               // bool int uint float string bytes time duration text list array map struct message
+	Type     string  `json:"type,omitempty"`     // of a struct: where Description.Types has its fields; of a generated message: its name
+	Bits     int     `json:"bits,omitempty"`     // of int, uint and float
+	Len      int     `json:"len,omitempty"`      // of array, and of bytes of fixed length
+	Optional bool    `json:"optional,omitempty"` // absence differs from zero
+	OmitZero bool    `json:"omitZero,omitempty"` // zero is not written
+	Key      *Shape  `json:"key,omitempty"`      // of map
+	Elem     *Shape  `json:"elem,omitempty"`     // of list, array and map
+	Fields   []Shape `json:"fields,omitempty"`   // of a struct in Types, or of one without a name
+}
+
+// descriptionVersion is the form of document that this package reads and writes.
+const descriptionVersion = 1
+
+// JSON writes the document.
+func (d *Description) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	err := e.Encode(d)
+	return b.Bytes(), err
+}
+
+// Operation returns the operation of a destination, or nil.
+func (d *Description) Operation(destination string) *Operation {
+	for i := range d.Operations {
+		if d.Operations[i].Destination == destination {
+			return &d.Operations[i]
+		}
+	}
+	return nil
+}
+
+// Limits of a document that comes from elsewhere.
+const (
+	maxDescription = 4 << 20
+	maxShapeDepth  = 100
+)
+
+// ParseDescription reads a document as JSON wrote it, also one of a stranger:
+// what it returns is whole, with every reference resolved and every name valid.
+func ParseDescription(document []byte) (*Description, error) {
+	if len(document) > maxDescription {
+		return nil, fmt.Errorf("contract: description of %d bytes: at most %d", len(document), maxDescription)
+	}
+	var d Description
+	if err := json.Unmarshal(document, &d); err != nil {
+		return nil, fmt.Errorf("contract: this is no description: %w; write one with Service.Describe", err)
+	}
+	if d.Version != descriptionVersion {
+		return nil, fmt.Errorf("contract: description of version %d: this program reads version %d", d.Version, descriptionVersion)
+	}
+	if err := d.check(); err != nil {
+		return nil, fmt.Errorf("contract: description of service %.64q: %w", d.Service, err)
+	}
+	return &d, nil
+}
+
+func (d *Description) check() error {
+	for name, s := range d.Types {
+		if s == nil || s.Kind != "struct" && s.Kind != "message" {
+			return fmt.Errorf("type %.64q: want a struct or a message", name)
+		}
+		if err := d.checkFields(s, 0); err != nil {
+			return fmt.Errorf("type %.64q: %w", name, err)
+		}
+	}
+	seen := make(map[string]bool)
+	for i := range d.Operations {
+		o := &d.Operations[i]
+		if err := d.checkOperation(o); err != nil {
+			return fmt.Errorf("operation %.64q: %w", o.Destination, err)
+		}
+		if seen[o.Destination] {
+			return fmt.Errorf("operation %.64q stands there twice", o.Destination)
+		}
+		seen[o.Destination] = true
+	}
+	return nil
+}
+
+func (d *Description) checkOperation(o *Operation) error {
+	if err := transport.CheckDestination(o.Destination); err != nil {
+		return errors.New(message(err))
+	}
+	if needs(o.Style) == nil {
+		return fmt.Errorf("style %.32q: want method, queue, topic or survey", o.Style)
+	}
+	for _, s := range []*Shape{o.Request, o.Reply} {
+		if s == nil {
+			continue
+		}
+		if err := d.checkShape(s, 0); err != nil {
+			return err
+		}
+	}
+	for name := range o.Failures {
+		if d.Types[name] == nil {
+			return fmt.Errorf("failure %.64q is not among the types", name)
+		}
+	}
+	return d.checkFields(&Shape{Fields: o.Params}, 0)
+}
+
+func (d *Description) checkFields(s *Shape, depth int) error {
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		if f.Name == "" {
+			return fmt.Errorf("field %d has no name", i+1)
+		}
+		if err := d.checkShape(f, depth+1); err != nil {
+			return fmt.Errorf("field %.64q: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func (d *Description) checkShape(s *Shape, depth int) error {
+	switch {
+	case depth > maxShapeDepth:
+		return fmt.Errorf("nested deeper than %d levels", maxShapeDepth)
+	case !slices.Contains(kindNames[:], s.Kind) || s.Kind == "":
+		return fmt.Errorf("kind %.32q: want one of %v", s.Kind, kindNames[1:])
+	case s.Kind == "struct" && s.Type != "" && d.Types[s.Type] == nil:
+		return fmt.Errorf("refers to %.64q, which is not among the types", s.Type)
+	case s.Kind == "map" && s.Key == nil:
+		return errors.New("a map has a key")
+	case (s.Kind == "map" || s.Kind == "list" || s.Kind == "array") && s.Elem == nil:
+		return fmt.Errorf("a %s has an elem", s.Kind)
+	}
+	for _, part := range []*Shape{s.Key, s.Elem} {
+		if part == nil {
+			continue
+		}
+		if err := d.checkShape(part, depth+1); err != nil {
+			return err
+		}
+	}
+	return d.checkFields(s, depth)
+}
