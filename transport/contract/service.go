@@ -34,7 +34,11 @@ func NewService(name string, endpoints ...Endpoint) *Service {
 		}
 		own := e.spec()
 		s.specs = append(s.specs, own)
-		errs = append(errs, own.err(), checkShapes(own))
+		if err := own.err(); err != nil {
+			errs = append(errs, err)
+		} else {
+			errs = append(errs, checkShapes(own))
+		}
 		if other := seen[own.destination]; other != nil {
 			errs = append(errs, fmt.Errorf("service %s: %s is a %s and a %s: give each endpoint a destination of its own",
 				named(name), named(own.destination), other.style, own.style))
