@@ -174,26 +174,26 @@ func TestCodecsThatFail(t *testing.T) {
 	fail := errors.New("will not")
 	boom := func() error { panic("secret") }
 	for name, tc := range map[string]struct {
-		client, server fakeCodec
+		client, server *fakeCodec
 		code           transport.Code
 		text           string
 	}{
-		"the client cannot write":       {fakeCodec{append: func() error { return fail }}, fakeCodec{}, transport.CodeInvalidArgument, "will not"},
-		"the client writes too much":    {fakeCodec{append: func() error { return codecs.ErrLimit }}, fakeCodec{}, transport.CodeResourceExhausted, "limit exceeded"},
-		"the client panics writing":     {fakeCodec{append: boom}, fakeCodec{}, transport.CodeInternal, "the codec panicked"},
-		"the client panics reading":     {fakeCodec{decode: boom}, fakeCodec{}, transport.CodeInternal, "the codec panicked"},
-		"the server panics reading":     {fakeCodec{}, fakeCodec{decode: boom}, transport.CodeInternal, "the codec panicked"},
-		"the server cannot write":       {fakeCodec{}, fakeCodec{append: func() error { return fail }}, transport.CodeInternal, "the reply cannot be written: will not"},
-		"the server panics in writing":  {fakeCodec{}, fakeCodec{append: boom}, transport.CodeInternal, "the reply cannot be written: the codec panicked"},
-		"the server cannot read":        {fakeCodec{}, fakeCodec{decode: func() error { return fail }}, transport.CodeInvalidArgument, "the body cannot be read: will not"},
-		"the client cannot read at all": {fakeCodec{decode: func() error { return fail }}, fakeCodec{}, transport.CodeInternal, "the reply cannot be read: will not"},
+		"the client cannot write":       {&fakeCodec{append: func() error { return fail }}, &fakeCodec{}, transport.CodeInvalidArgument, "will not"},
+		"the client writes too much":    {&fakeCodec{append: func() error { return codecs.ErrLimit }}, &fakeCodec{}, transport.CodeResourceExhausted, "limit exceeded"},
+		"the client panics writing":     {&fakeCodec{append: boom}, &fakeCodec{}, transport.CodeInternal, "the codec panicked"},
+		"the client panics reading":     {&fakeCodec{decode: boom}, &fakeCodec{}, transport.CodeInternal, "the codec panicked"},
+		"the server panics reading":     {&fakeCodec{}, &fakeCodec{decode: boom}, transport.CodeInternal, "the codec panicked"},
+		"the server cannot write":       {&fakeCodec{}, &fakeCodec{append: func() error { return fail }}, transport.CodeInternal, "the reply cannot be written: will not"},
+		"the server panics in writing":  {&fakeCodec{}, &fakeCodec{append: boom}, transport.CodeInternal, "the reply cannot be written: the codec panicked"},
+		"the server cannot read":        {&fakeCodec{}, &fakeCodec{decode: func() error { return fail }}, transport.CodeInvalidArgument, "the body cannot be read: will not"},
+		"the client cannot read at all": {&fakeCodec{decode: func() error { return fail }}, &fakeCodec{}, transport.CodeInternal, "the reply cannot be read: will not"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, conn := t.Context(), open(t)
 			tc.client.Codec, tc.server.Codec = jsoncodec.New(), jsoncodec.New()
-			_, err := ask.Handle(ctx, use(t, conn, &tc.server), echoID)
+			_, err := ask.Handle(ctx, use(t, conn, tc.server), echoID)
 			must(t, err)
-			_, err = ask.On(use(t, conn, &tc.client)).Request(ctx, &askRequest{ID: "7"})
+			_, err = ask.On(use(t, conn, tc.client)).Request(ctx, &askRequest{ID: "7"})
 			e := wantCode(t, err, tc.code)
 			if !strings.Contains(e.Message, tc.text) || strings.Contains(e.Message, "secret") {
 				t.Errorf("got %q, want %q in it", e.Message, tc.text)
