@@ -85,24 +85,31 @@ func (in *inbound) acceptsFirst() bool {
 
 // serve runs one attempt on the worker's goroutine.
 func (in *inbound) serve() {
-	c := in.b.conn
-	if in.expired() {
-		c.counts.expired.Add(1)
-		in.accept()
+	if !in.begin() {
+		in.b.starting.Done()
 		in.leave()
-		return
-	}
-	if in.acceptsFirst() && !in.accept() {
-		in.leave() // stale: the system gives it to somebody else, so it must not run here
 		return
 	}
 	in.reply, in.err = nil, CodeInternal.Errorf("the handler panicked")
 	defer in.conclude() // also when the handler calls runtime.Goexit
-	if err := in.env.checkPayload(c.maxBody); err != nil {
+	err := in.env.checkPayload(in.b.conn.maxBody)
+	in.b.starting.Done()
+	if err != nil {
 		in.err = err
 		return
 	}
 	in.run()
+}
+
+// begin reports whether the handler is to run.
+func (in *inbound) begin() bool {
+	if in.expired() {
+		in.b.conn.counts.expired.Add(1)
+		in.accept()
+		return false
+	}
+	// A stale one the system gives to somebody else, so it must not run here.
+	return !in.acceptsFirst() || in.accept()
 }
 
 func (in *inbound) run() {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/polywire/polywire/transport/internal/limit"
 	"github.com/polywire/polywire/transport/internal/shard"
 )
 
@@ -48,6 +49,8 @@ type binding struct {
 	opts    bindOptions
 	inline  bool // the adapter wants handlers on its own goroutine
 	bound   Bound
+
+	starting limit.Inflight // taken from queue, and the handler not entered yet; unbind waits for them
 
 	mu       sync.Mutex // guards the fields below
 	queue    shard.Queue[*inbound]
@@ -200,7 +203,9 @@ func (b *binding) next() (*inbound, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	in, ok := b.queue.Pop()
-	if !ok {
+	if ok {
+		b.starting.Add()
+	} else {
 		b.workers--
 	}
 	return in, ok
@@ -231,6 +236,9 @@ func (b *binding) unbind(ctx context.Context) error {
 		err = bound.Unbind(ctx)
 	}
 	b.stop()
+	if late := b.starting.Wait(ctx); err == nil {
+		err = late
+	}
 	return err
 }
 
