@@ -67,7 +67,7 @@ func Groups() map[string]string {
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
-		styleCases(),
+		styleCases(), headerCases(), errorCases(), deadlineCases(),
 	} {
 		all = append(all, group...)
 	}

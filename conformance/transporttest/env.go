@@ -23,6 +23,7 @@ type Env struct {
 	Features transport.Features
 	Tick     time.Duration // unit of ceilings: what should be quick is within one
 	Patience time.Duration // how long to wait for what must come
+	Fake     bool          // the clock is that of testing/synctest
 
 	h      *Harness
 	prefix string

@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -51,19 +52,24 @@ func (b *inbox) len() int { return len(b.all()) }
 
 // wait returns what came once it is n messages, or stops the case.
 func (b *inbox) wait(n int) []*transport.Message {
+	return b.waitFor(func(got []*transport.Message) bool { return len(got) >= n }, fmt.Sprintf("%d messages", n))
+}
+
+// waitFor returns what came once enough says so, or stops the case.
+func (b *inbox) waitFor(enough func([]*transport.Message) bool, what string) []*transport.Message {
 	t := time.NewTimer(b.e.Patience)
 	defer t.Stop()
 	for {
 		b.mu.Lock()
 		got, more := append([]*transport.Message(nil), b.got...), b.more
 		b.mu.Unlock()
-		if len(got) >= n {
+		if enough(got) {
 			return got
 		}
 		select {
 		case <-more:
 		case <-t.C:
-			b.e.Fatalf("%d of %d messages came within %v", len(got), n, b.e.Patience)
+			b.e.Fatalf("waited %v for %s at the handler: %d messages came", b.e.Patience, what, len(got))
 		}
 	}
 }

@@ -137,8 +137,11 @@ func (r *runner) run(t *testing.T, ctx context.Context, c *Case) Result {
 	run, missing := r.runnable(c)
 	start := time.Now()
 	var problems []string
-	own := r.h.bubble || c.Timing && r.h.Synctest
-	r.bubble(t, own && t != nil, func() { problems = r.isolated(ctx, c, run, own && t != nil) })
+	own := t != nil && (r.h.bubble || c.Timing && r.h.Synctest)
+	if own {
+		ctx = context.WithoutCancel(ctx) // a bubble cannot wait for what is outside
+	}
+	r.bubble(t, own, func() { problems = r.isolated(ctx, c, run, own) })
 	res.Duration = time.Since(start)
 	r.judge(&res, c, problems, missing)
 	return res
@@ -204,6 +207,7 @@ func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context
 	defer cancel()
 	before := goroutines()
 	e := newEnv(r.h, c, r.features, shared)
+	e.Fake = bubble
 	problems := e.execute(ctx, run)
 	cleanCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), e.Patience)
 	defer stop()
