@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/base64"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -212,7 +213,11 @@ func formatTimeout(d time.Duration) string {
 	if d <= 0 {
 		return ""
 	}
-	return strconv.FormatInt(int64((d+time.Microsecond-1)/time.Microsecond), 10) + "us"
+	us := d / time.Microsecond
+	if d%time.Microsecond > 0 && us < math.MaxInt64/time.Microsecond {
+		us++
+	}
+	return strconv.FormatInt(int64(us), 10) + "us"
 }
 
 // parseTimeout reads what formatTimeout writes, and a Go duration or whole milliseconds for those who write by hand.
