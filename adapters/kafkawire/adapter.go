@@ -121,6 +121,7 @@ func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMinAge(metadataMinAge), kgo.DialTimeout(dialTimeout),
 		kgo.BrokerMaxReadBytes(maxRead), kgo.MaxDecompressBatchBytes(maxInflate),
 		kgo.FetchMaxBytes(maxFetch), kgo.FetchMaxPartitionBytes(1 << 20),
+		kgo.FetchMaxWait(fetchWait),
 	}
 	if m := a.opts.mechanism(); m != nil {
 		all = append(all, kgo.SASL(m))

@@ -15,6 +15,11 @@ import (
 const (
 	metadataMinAge = 100 * time.Millisecond // a topic that was just created is known to all brokers a little later
 	dialTimeout    = 5 * time.Second
+
+	// fetchWait is how long a broker holds a fetch that finds nothing. The client
+	// adds partitions one by one and may ask for the first alone; the others are
+	// read with its next fetch, so this bounds how long a first message waits.
+	fetchWait = 500 * time.Millisecond
 )
 
 // versions are those of the client, but OffsetFetch below 10: from there on the

@@ -3,7 +3,6 @@ package kafkawire
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -84,31 +83,18 @@ func (a *adapter) produce(ctx context.Context, r *kgo.Record) error {
 }
 
 // A partitioner sends a key to the partition that every other Kafka client
-// would choose for it, a reply to the partition of its address, and all else
-// around. The client's own choice without a key, one partition until 64 KiB are
-// written, would give few small messages to one handler of many.
+// would choose for it, a reply to the partition of its address, and all else to another
+// partition with each batch. So few small messages reach many handlers, which
+// the client's own choice, one partition until 64 KiB are written, would not do;
+// and many still fill batches, which one partition after the other would not do: it
+// halved the throughput.
 type partitioner struct{ reply string }
 
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
 	if topic == p.reply {
 		return addressed{}
 	}
-	return &spread{keyed: kgo.StickyKeyPartitioner(nil).ForTopic(topic), next: rand.IntN(1 << 20)}
-}
-
-type spread struct {
-	keyed kgo.TopicPartitioner
-	next  int
-}
-
-func (s *spread) RequiresConsistency(r *kgo.Record) bool { return r.Key != nil }
-
-func (s *spread) Partition(r *kgo.Record, n int) int {
-	if r.Key != nil {
-		return s.keyed.Partition(r, n)
-	}
-	s.next++
-	return s.next % n
+	return kgo.StickyKeyPartitioner(nil).ForTopic(topic)
 }
 
 type addressed struct{}

@@ -1,0 +1,36 @@
+package kafkawire_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polywire/polywire/adapters/kafkawire"
+	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/transport"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+func TestConformance(t *testing.T) {
+	t.Run("kfake", func(t *testing.T) {
+		c, err := kfake.NewCluster(kfake.NumBrokers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		conform(t, "kafka://"+strings.Join(c.ListenAddrs(), ","), nil)
+	})
+	t.Run("kafka", func(t *testing.T) {
+		b := kafkawire.OwnBroker(t)
+		conform(t, b.URL(), b)
+	})
+}
+
+func conform(t *testing.T, url string, peer transporttest.Peer) {
+	h := transporttest.FromURL(transport.NewRegistry(kafkawire.Factory()), url, url)
+	h.Share, h.Scale, h.Peer = true, 0.2, peer
+	h.Tick = 200 * time.Millisecond
+	// The fake broker's own goroutines come and go with the connections that it serves.
+	h.Ignore = []string{"franz-go/pkg/kfake"}
+	transporttest.Run(t, h)
+}
