@@ -138,7 +138,13 @@ func (m *Message) checkPayload(maxBody int) error {
 	if err := checkParams(m.Params); err != nil {
 		return err
 	}
-	return m.Header.check()
+	h := m.Header
+	if strings.HasPrefix(m.Destination, deadPrefix) {
+		for _, key := range [deadLetterFields]string{"dead-reason", "dead-attempts", "dead-destination", "dead-group"} {
+			h.Del(key) // what made it a dead letter comes on top of the application's fields
+		}
+	}
+	return h.check()
 }
 
 func checkParams(params url.Values) error {
