@@ -25,22 +25,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func harness(opts ...transport.Option) transporttest.Harness {
-	return transporttest.Harness{
-		Name: "inproc",
-		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			reg := transport.NewRegistry(inproc.Factory())
-			if server, err = reg.Open(ctx, "inproc://", append(o.Server, opts...)...); err != nil {
-				return nil, nil, err
-			}
-			client, err = reg.Open(ctx, "inproc://", append(o.Client, opts...)...)
-			return server, client, err
-		},
-	}
+func harness() transporttest.Harness {
+	return transporttest.FromURL(transport.NewRegistry(inproc.Factory()), "inproc://", "inproc://")
 }
 
 func TestJSONInProcess(t *testing.T) {
 	contracttest.Suite{Codec: jsoncodec.New()}.Run(t, harness())
+}
+
+func TestJSONOnTheCallersGoroutine(t *testing.T) {
+	reg := transport.NewRegistry(inproc.Factory())
+	contracttest.Suite{Codec: jsoncodec.New()}.Run(t, transporttest.FromURL(reg, "inproc://?inline", "inproc://?inline"))
 }
 
 func TestIdsAreUniqueAndCasesSayTheirRule(t *testing.T) {
