@@ -180,11 +180,11 @@ func TestCodecsThatFail(t *testing.T) {
 	}{
 		"the client cannot write":       {&fakeCodec{append: func() error { return fail }}, &fakeCodec{}, transport.CodeInvalidArgument, "will not"},
 		"the client writes too much":    {&fakeCodec{append: func() error { return codecs.ErrLimit }}, &fakeCodec{}, transport.CodeResourceExhausted, "limit exceeded"},
-		"the client panics writing":     {&fakeCodec{append: boom}, &fakeCodec{}, transport.CodeInternal, "the codec panicked"},
+		"the client panics writing":     {&fakeCodec{append: boom}, &fakeCodec{}, transport.CodeInternal, "the codec panicked in github.com/polywire/polywire/transport/contract_test.TestCodecsThatFail.func"},
 		"the client panics reading":     {&fakeCodec{decode: boom}, &fakeCodec{}, transport.CodeInternal, "the codec panicked"},
-		"the server panics reading":     {&fakeCodec{}, &fakeCodec{decode: boom}, transport.CodeInternal, "the codec panicked"},
+		"the server panics reading":     {&fakeCodec{}, &fakeCodec{decode: boom}, transport.CodeInternal, "the handler panicked"},
 		"the server cannot write":       {&fakeCodec{}, &fakeCodec{append: func() error { return fail }}, transport.CodeInternal, "the reply cannot be written: will not"},
-		"the server panics in writing":  {&fakeCodec{}, &fakeCodec{append: boom}, transport.CodeInternal, "the reply cannot be written: the codec panicked"},
+		"the server panics in writing":  {&fakeCodec{}, &fakeCodec{append: boom}, transport.CodeInternal, "the handler panicked"},
 		"the server cannot read":        {&fakeCodec{}, &fakeCodec{decode: func() error { return fail }}, transport.CodeInvalidArgument, "the body cannot be read: will not"},
 		"the client cannot read at all": {&fakeCodec{decode: func() error { return fail }}, &fakeCodec{}, transport.CodeInternal, "the reply cannot be read: will not"},
 	} {

@@ -103,7 +103,7 @@ func (p *plan) declare(msg *transport.Message, err error) error {
 			out.Details = append(out.Details, e.Details...)
 		}
 		codec := p.replyCodec(msg)
-		data, encodeErr := p.append(codec, nil, value)
+		data, encodeErr := codec.Append(nil, value)
 		if encodeErr == nil {
 			out.Details = append(out.Details, transport.Detail{Type: codec.ContentType() + detailType + f.name, Data: data})
 		}

@@ -58,9 +58,20 @@ func (m *Method[Req, Resp]) Defer(ctx context.Context, bus Bus) (reply func(*Res
 		return nil, err
 	}
 	return func(value *Resp, failure error) error {
-		out, failure := conclude(p, asked, value, failure)
-		return later.Reply(out, failure)
+		out, err := concludeLater(p, asked, value, failure)
+		return later.Reply(out, err)
 	}, nil
+}
+
+// concludeLater is conclude on a goroutine of the user's, where no core isolates panics.
+func concludeLater[Resp any](p *plan, msg *transport.Message, value *Resp, failure error) (out *transport.Message, err error) {
+	defer func() {
+		if panicked, ok := err.(*panicError); ok { //nolint:errorlint // set by recovered alone
+			err = transport.CodeInternal.Errorf("the reply cannot be written: %w", panicked)
+		}
+	}()
+	defer recovered(&err, "the codec")
+	return conclude(p, msg, value, failure)
 }
 
 // serve is the handler of bytes around a handler of values.

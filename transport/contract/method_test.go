@@ -305,6 +305,26 @@ func TestAnAnswerCanBeGivenLater(t *testing.T) {
 	wantCode(t, err, transport.CodeFailedPrecondition)
 }
 
+func TestACodecThatPanicsOnADeferredReply(t *testing.T) {
+	ctx, conn := t.Context(), open(t)
+	server := use(t, conn, &fakeCodec{Codec: jsoncodec.New(), append: func() error { panic("secret") }})
+	waiting := make(chan func(*askReply, error) error, 1)
+	_, err := ask.Handle(ctx, server, func(ctx context.Context, in *askRequest) (*askReply, error) {
+		reply, err := ask.Defer(ctx, server)
+		waiting <- reply
+		return nil, err
+	})
+	must(t, err)
+	future, err := ask.On(use(t, conn, jsoncodec.New())).RequestAsync(ctx, &askRequest{})
+	must(t, err)
+	must(t, (<-waiting)(&askReply{}, nil))
+	_, err = future.Await(ctx)
+	e := wantCode(t, err, transport.CodeInternal)
+	if !strings.HasPrefix(e.Message, "the reply cannot be written: the codec panicked in ") || strings.Contains(e.Message, "secret") {
+		t.Errorf("got %q", e.Message)
+	}
+}
+
 func TestAnAnswerCanOutliveItsCaller(t *testing.T) {
 	ctx, conn := t.Context(), open(t)
 	bus := use(t, conn, jsoncodec.New())

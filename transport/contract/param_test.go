@@ -154,7 +154,7 @@ func TestFunctionsOfTheContractThatPanic(t *testing.T) {
 	var missing *find
 	method := contract.NewMethod[find, find]("test.panics", contract.Param("id", func(*find) *string { return &missing.ID }))
 	_, err := method.On(bus).Request(ctx, &find{})
-	if e := wantCode(t, err, transport.CodeInternal); e.Message != "a function of the contract panicked" {
+	if e := wantCode(t, err, transport.CodeInternal); !strings.HasPrefix(e.Message, "a function of the contract panicked in ") {
 		t.Errorf("got %v", e)
 	}
 	queue := contract.NewQueue[find]("test.panics", contract.KeyOf(func(*find) string { return missing.ID }))

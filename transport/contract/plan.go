@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/polywire/polywire/codecs"
@@ -135,7 +138,7 @@ func (p *plan) fill(out *outbound, request any, absent bool) (err error) {
 		if absent {
 			return fmt.Errorf("the request is nil: pass a *%s", p.spec.request)
 		}
-		if out.buf, err = p.append(p.codec, out.buf[:0], request); err != nil {
+		if out.buf, err = p.encode(out.buf[:0], request); err != nil {
 			return err
 		}
 		out.msg.Body = out.buf
@@ -196,7 +199,8 @@ func (p *plan) readReply(reply *transport.Message, value any) error {
 	return p.decode(codec, reply.Body, value)
 }
 
-// read reads an inbound message: its body, then its params.
+// read reads an inbound message: its body, then its params. Panics are left to
+// the core, which isolates and reports those of handlers.
 func (p *plan) read(msg *transport.Message, value any) error {
 	if p.spec.request == nil {
 		return nil
@@ -207,28 +211,12 @@ func (p *plan) read(msg *transport.Message, value any) error {
 		if err != nil {
 			return transport.CodeInvalidArgument.Errorf("%w", err)
 		}
-		if err := p.decode(codec, msg.Body, value); err != nil {
-			return p.unreadable(err)
+		if err := codec.Decode(msg.Body, value); err != nil {
+			return transport.CodeInvalidArgument.Errorf("the body cannot be read: %w", err)
 		}
 	}
-	if len(p.spec.params) == 0 {
-		return nil
-	}
-	return p.readParams(msg.Params, value)
-}
-
-func (p *plan) unreadable(err error) error {
-	code := transport.CodeInvalidArgument
-	var panicked *panicError
-	if errors.As(err, &panicked) {
-		code = transport.CodeInternal
-	}
-	return code.Errorf("the body cannot be read: %w", err)
-}
-
-func (p *plan) readParams(params url.Values, value any) error {
 	for i := range p.spec.params {
-		if err := p.spec.params[i].read(params, value); err != nil {
+		if err := p.spec.params[i].read(msg.Params, value); err != nil {
 			return err
 		}
 	}
@@ -244,7 +232,7 @@ func (p *plan) reply(msg *transport.Message, value any) (*transport.Message, err
 	out := p.scratch.Get().(*outbound)
 	defer p.recycle(out)
 	var err error
-	if out.buf, err = p.append(codec, out.buf[:0], value); err != nil {
+	if out.buf, err = codec.Append(out.buf[:0], value); err != nil {
 		return nil, transport.CodeInternal.Errorf("the reply cannot be written: %w", err)
 	}
 	// A copy of the right size is cheaper than a buffer that grows from nothing.
@@ -275,27 +263,41 @@ func (p *plan) codecFor(contentType string) (codecs.Codec, error) {
 	return p.registry.ByContentType(contentType)
 }
 
-// append encodes value. A panic, of the codec or of a method of value, is an error.
-func (p *plan) append(codec codecs.Codec, dst []byte, value any) (out []byte, err error) {
+// encode writes a request. A panic, of the codec or of a method of value, is an error.
+func (p *plan) encode(dst []byte, value any) (out []byte, err error) {
 	out = dst
 	defer recovered(&err, "the codec")
-	return codec.Append(dst, value)
+	return p.codec.Append(dst, value)
 }
 
-// decode is likewise.
+// decode reads a reply, likewise.
 func (p *plan) decode(codec codecs.Codec, src []byte, value any) (err error) {
 	defer recovered(&err, "the codec")
 	return codec.Decode(src, value)
 }
 
-// A panicError is a panic turned into an error. Its value may hold data, so the text leaves it out.
-type panicError struct{ who string }
+// A panicError is a panic turned into an error. What it panicked with may hold
+// data, so the text says where it did.
+type panicError struct{ who, where string }
 
-func (e *panicError) Error() string { return e.who + " panicked" }
+func (e *panicError) Error() string { return e.who + " panicked in " + e.where }
 
+// recovered is deferred by what calls code of others on the caller's goroutine.
 func recovered(err *error, who string) {
 	if v := recover(); v != nil {
-		*err = &panicError{who}
+		*err = &panicError{who, panicking()}
+	}
+}
+
+// panicking names the function that panicked, as "time.Time.MarshalText (time.go:12)".
+func panicking() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line)
+		}
 	}
 }
 
