@@ -27,7 +27,6 @@ func invert(ctx context.Context, e *Env, missing string) error {
 			e.Errorf("%s without Features.%s: refused after %v, want at once", what, feature, d)
 		}
 	}
-	nothing := func(context.Context, *transport.Message) (*transport.Message, error) { return nil, nil }
 	switch missing {
 	case "Send":
 		refuse("Send", missing, func() error { return client.Send(ctx, msg) })
@@ -57,7 +56,6 @@ func (e *Env) invertSubscribe(ctx context.Context, refuse func(string, string, f
 	if !e.Features.Publish {
 		feature = "Publish"
 	}
-	nothing := func(context.Context, *transport.Message) (*transport.Message, error) { return nil, nil }
 	refuse("Subscribe", feature, func() error { _, err := server.Subscribe(ctx, pattern, nothing, opts...); return err })
 	return nil
 }
