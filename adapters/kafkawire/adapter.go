@@ -98,11 +98,12 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 		err = a.client.Ping(ctx)
 	}
 	if err != nil {
+		err = a.failure(ctx, err)
 		a.cancel()
 		if a.client != nil {
 			a.client.Close()
 		}
-		return nil, failure(ctx, err)
+		return nil, err
 	}
 	a.spawn(a.health.watch)
 	return a, nil
@@ -111,7 +112,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 func (a *adapter) Features() transport.Features { return features() }
 
 // Ping asks a broker who is in the cluster.
-func (a *adapter) Ping(ctx context.Context) error { return failure(ctx, a.client.Ping(ctx)) }
+func (a *adapter) Ping(ctx context.Context) error { return a.failure(ctx, a.client.Ping(ctx)) }
 
 // newClient makes a client with what all of them have in common.
 func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {

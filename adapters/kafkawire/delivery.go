@@ -55,7 +55,7 @@ func (d *delivery) Envelope() *transport.Envelope { return d.env }
 // Reply writes to the reply topic's partition at which the caller reads.
 func (d *delivery) Reply(ctx context.Context, e *transport.Envelope) error {
 	if d.env.ReplyAddress == "" {
-		return failure(ctx, errNoReply)
+		return d.b.a.failure(ctx, errNoReply)
 	}
 	answer := *e
 	answer.Kind, answer.ReplyAddress = transport.KindReply, d.env.ReplyAddress

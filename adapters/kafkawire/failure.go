@@ -38,11 +38,14 @@ func backoff(fails int) time.Duration {
 	return 10*time.Millisecond + rand.N(most)
 }
 
-// failure gives an error of the client its code. ctx's own end comes first: the
-// client reports it in many ways.
-func failure(ctx context.Context, err error) error {
+// failure gives an error of the client its code. The ends of the adapter and of
+// ctx come first: the client reports them in many ways.
+func (a *adapter) failure(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
+	}
+	if a.base.Err() != nil {
+		return transport.ErrClosed
 	}
 	var known *transport.Error
 	if errors.As(err, &known) || errors.Is(err, transport.ErrClosed) {

@@ -41,6 +41,7 @@ type group struct {
 	done     chan struct{} // closed once by finish; commitLoop and onRevoked read
 	looped   chan struct{} // closed by commitLoop as it ends; finish reads
 
+	empty      bool       // no topic matches the pattern yet: the client joins when one does; Bind's own
 	first      sync.Once  // for assigned
 	committing sync.Mutex // one commit at a time, or an older one could overtake; taken before binding.mu
 
@@ -99,6 +100,7 @@ func (g *group) begin(ctx context.Context, topic string) error {
 		if err := g.b.a.topics.ensure(ctx, g.b.a.names.reply()); err != nil {
 			return err
 		}
+		g.empty = len(topics) == 0
 	}
 	ends, err := g.b.a.topics.ends(ctx, topics...)
 	if err != nil {
@@ -130,6 +132,9 @@ func (g *group) begin(ctx context.Context, topic string) error {
 // others have them all. While others take long to hand over, the
 // binding counts as in effect all the same: what is written now is kept for the group.
 func (g *group) joined(ctx context.Context) error {
+	if g.empty {
+		return nil
+	}
 	timer := time.NewTimer(assignmentTime)
 	defer timer.Stop()
 	select {

@@ -13,14 +13,17 @@ import (
 //
 // The clients reconnect by themselves and close idle connections too, so a lost
 // connection proves nothing: it makes health ask for an answer, and only when
-// no broker gives one is the connection reported lost. A broker that is alive and
-// silent is noticed by the verbs' deadlines alone.
+// no broker gives one is the connection reported lost. They do not read a connection on
+// which nothing is asked, so health also asks now and then.
 type health struct {
 	a       *adapter
 	suspect chan error // capacity 1: written by the clients' hooks, read by watch, never closed
 }
 
-const probeTime = 2 * time.Second
+const (
+	probeEvery = 2 * time.Second
+	probeTime  = 5 * time.Second // a broker that is silent so long counts as lost
+)
 
 func (h *health) init(a *adapter) { h.a, h.suspect = a, make(chan error, 1) }
 
@@ -46,9 +49,12 @@ func (h *health) suspected(err error) {
 // watch runs until the adapter's base ends.
 func (h *health) watch() {
 	ctx := h.a.base
+	regularly := time.NewTicker(probeEvery)
+	defer regularly.Stop()
 	for {
 		select {
 		case <-h.suspect:
+		case <-regularly.C:
 		case <-ctx.Done():
 			return
 		}
@@ -56,7 +62,7 @@ func (h *health) watch() {
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		h.a.setup.Connected(failure(ctx, err))
+		h.a.setup.Connected(h.a.failure(ctx, err))
 		for fails := 1; err != nil; fails++ {
 			if !sleep(ctx, backoff(fails)) {
 				return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"math/big"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.
 		err = bound.run(opts)
 	}
 	if err != nil {
-		return nil, failure(ctx, err)
+		return nil, a.failure(ctx, err)
 	}
 	if bound.group != nil {
 		err = bound.group.joined(ctx)
@@ -70,7 +71,7 @@ func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.
 	}
 	if err != nil {
 		bound.close()
-		return nil, failure(ctx, err)
+		return nil, a.failure(ctx, err)
 	}
 	return bound, nil
 }
@@ -227,8 +228,8 @@ func (b *binding) take(records []*kgo.Record) {
 }
 
 // unreadable hears what a fetch could not read. What may not be read ends the
-// binding; the client asks again for most of the rest, and a batch that
-// is broken or too large stops its own partition alone.
+// binding; a batch that would inflate beyond maxInflate is left out, as it would
+// stop its partition for ever; for the rest the client asks again.
 func (b *binding) unreadable(topic string, partition int32, err error) {
 	switch {
 	case is(err, context.Canceled, context.DeadlineExceeded, kgo.ErrClientClosed):
@@ -237,6 +238,10 @@ func (b *binding) unreadable(topic string, partition int32, err error) {
 	default:
 		if b.group != nil {
 			b.group.unreadable(topic, partition, err)
+		}
+		var bomb *kgo.ErrDecompressTooLarge
+		if errors.As(err, &bomb) {
+			b.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: bomb.Epoch, Offset: bomb.NextOffset}}})
 		}
 		b.a.logPartition(topic, partition, err)
 	}
@@ -251,7 +256,7 @@ func (b *binding) lost(err error) {
 		gone := b.unbound || b.closed
 		b.mu.Unlock()
 		if !gone {
-			b.sink.Lost(failure(b.a.base, err))
+			b.sink.Lost(b.a.failure(b.a.base, err))
 		}
 		b.close()
 	})

@@ -76,7 +76,7 @@ func (a *adapter) produce(ctx context.Context, r *kgo.Record) error {
 		if errors.Is(err, kgo.ErrMaxBuffered) {
 			return transport.CodeResourceExhausted.Errorf("%d messages wait for Kafka already: send slower, or look why it does not answer", maxBuffered)
 		}
-		return failure(ctx, err)
+		return a.failure(ctx, err)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

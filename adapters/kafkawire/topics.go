@@ -70,7 +70,7 @@ func (t *topics) make(ctx context.Context, topic string, c *creation) error {
 		t.forget(topic)
 	}
 	close(c.done)
-	return failure(ctx, c.err)
+	return t.a.failure(ctx, c.err)
 }
 
 // forget makes the next ensure look again, as after the topic was deleted.
@@ -157,7 +157,7 @@ func (t *topics) ends(ctx context.Context, names ...string) (kadm.ListedOffsets,
 			return listed, nil
 		}
 		if !kerr.IsRetriable(err) || !sleep(ctx, metadataMinAge) {
-			return nil, failure(ctx, err)
+			return nil, t.a.failure(ctx, err)
 		}
 	}
 }
