@@ -67,7 +67,7 @@ func Groups() map[string]string {
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
-		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(),
+		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -48,28 +48,32 @@ func (b *inbox) all() []*transport.Message {
 	return append([]*transport.Message(nil), b.got...)
 }
 
-func (b *inbox) len() int { return len(b.all()) }
+func (b *inbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.got)
+}
 
 // wait returns what came once it is n messages, or stops the case.
 func (b *inbox) wait(n int) []*transport.Message {
 	return b.waitFor(func(got []*transport.Message) bool { return len(got) >= n }, fmt.Sprintf("%d messages", n))
 }
 
-// waitFor returns what came once enough says so, or stops the case.
+// waitFor returns what came once enough, which must not call b, says so, or stops the case.
 func (b *inbox) waitFor(enough func([]*transport.Message) bool, what string) []*transport.Message {
 	t := time.NewTimer(b.e.Patience)
 	defer t.Stop()
 	for {
 		b.mu.Lock()
-		got, more := append([]*transport.Message(nil), b.got...), b.more
+		over, more := enough(b.got), b.more
 		b.mu.Unlock()
-		if enough(got) {
-			return got
+		if over {
+			return b.all()
 		}
 		select {
 		case <-more:
 		case <-t.C:
-			b.e.Fatalf("waited %v for %s at the handler: %d messages came", b.e.Patience, what, len(got))
+			b.e.Fatalf("waited %v for %s at the handler: %d messages came", b.e.Patience, what, b.len())
 		}
 	}
 }

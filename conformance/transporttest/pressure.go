@@ -1,0 +1,160 @@
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+func pressureCases() []Case {
+	return []Case{
+		{ID: "T154", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Send"},
+			Rule: "With its handler blocked a destination takes a bounded number of messages; then Send waits within its ctx, and no message is lost or doubled.", Run: boundedQueue},
+		{ID: "T059", Group: "L", Sections: []string{"6.3", "1.5"}, Needs: []string{"Send"},
+			Rule: "A Send that waits for room returns when its ctx is cancelled, and its message is not handled then.", Run: cancelBlockedSend},
+		{ID: "T160", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Request"},
+			Rule: "Requests beyond what may wait are refused with ResourceExhausted quickly, or wait within their ctx; none is lost in silence.", Run: overload},
+	}
+}
+
+// More than the default bound of a queue, and its handlers' credit.
+const aboveBound = 17000
+
+// blocked binds a handler of one slot that waits for release.
+func (e *Env) blocked(ctx context.Context, dest string) (in *inbox, release chan struct{}) {
+	server, _ := e.Pair(ctx)
+	in, release = newInbox(e), make(chan struct{})
+	e.Handle(ctx, server, dest, func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+		<-release
+		in.add(msg)
+		return nil, nil
+	}, transport.WithConcurrency(1))
+	return in, release
+}
+
+// sendOrGiveUp is Send that is cancelled when it waits longer than two ticks;
+// a deadline in its place would bound the message's life too.
+func (e *Env) sendOrGiveUp(ctx context.Context, msg *transport.Message) error {
+	_, client := e.Pair(ctx)
+	mid, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := time.AfterFunc(2*e.Tick, cancel)
+	defer t.Stop()
+	return client.Send(mid, msg)
+}
+
+// flood sends until a message has to wait, and returns how many were accepted.
+func (e *Env) flood(ctx context.Context, dest string) (accepted int, refused error) {
+	for n := e.Count(aboveBound); accepted < n; accepted++ {
+		err := e.sendOrGiveUp(ctx, &transport.Message{Destination: dest, Body: strconv.AppendInt(nil, int64(accepted), 10)})
+		if err != nil {
+			return accepted, err
+		}
+	}
+	return accepted, nil
+}
+
+func boundedQueue(ctx context.Context, e *Env) error {
+	_, client := e.Pair(ctx)
+	dest := e.Name("bounded")
+	in, release := e.blocked(ctx, dest)
+	sent, refused := e.flood(ctx, dest)
+	close(release)
+	if e.Features.InProcess && refused == nil && e.Count(1000) == 1000 {
+		return fmt.Errorf("%d messages were accepted behind a blocked handler: the queue has no bound", sent)
+	}
+	if refused != nil && wrongCode(refused, transport.CodeCanceled) != "" && wrongCode(refused, transport.CodeResourceExhausted) != "" {
+		return fmt.Errorf("a Send without room ended with %v, want Canceled, by the case, or ResourceExhausted", refused)
+	}
+	in.wait(sent)
+	start := time.Now()
+	e.Must(client.Send(ctx, &transport.Message{Destination: dest, Body: []byte("fence")}), "send once there is room")
+	if d := time.Since(start); d > 10*e.Tick {
+		return fmt.Errorf("Send took %v once there was room", d)
+	}
+	if got := in.wait(sent + 1); distinct(got) != sent+1 {
+		return fmt.Errorf("%d messages were accepted, %d handled, %d of them distinct", sent, len(got)-1, distinct(got)-1)
+	}
+	return nil
+}
+
+func cancelBlockedSend(ctx context.Context, e *Env) error {
+	_, client := e.Pair(ctx)
+	dest := e.Name("cancel")
+	in, release := e.blocked(ctx, dest)
+	accepted, refused := e.flood(ctx, dest)
+	var late error
+	if refused != nil {
+		mid, cancel := context.WithCancel(ctx)
+		failed := make(chan error, 1)
+		go func() { failed <- client.Send(mid, &transport.Message{Destination: dest, Body: []byte("cancelled")}) }() // ends by cancel
+		e.Pause(e.Tick / 2)
+		cancel()
+		start := time.Now()
+		late = recv(e, failed, "the cancelled Send returns")
+		if d := time.Since(start); d > e.Tick {
+			e.Errorf("the cancelled Send returned after %v", d)
+		}
+	}
+	close(release)
+	if late != nil && !errors.Is(late, transport.CodeCanceled) && !errors.Is(late, transport.CodeResourceExhausted) {
+		return fmt.Errorf("the cancelled Send ended with %v", late)
+	}
+	e.Must(client.Send(ctx, &transport.Message{Destination: dest, Body: []byte("fence")}), "send once there is room")
+	in.wait(accepted + 1)
+	e.Pause(e.Tick / 10)
+	for _, m := range in.all() {
+		if string(m.Body) == "cancelled" {
+			return fmt.Errorf("the message of the cancelled Send was handled")
+		}
+	}
+	if n := in.len(); n != accepted+1 {
+		return fmt.Errorf("%d messages were accepted and %d handled", accepted, n-1)
+	}
+	return nil
+}
+
+func overload(ctx context.Context, e *Env) error {
+	_, client := e.Pair(ctx)
+	dest := e.Name("overload")
+	_, release := e.blocked(ctx, dest)
+	short, cancel := context.WithTimeout(ctx, e.Patience*3)
+	defer cancel()
+	n := e.Count(aboveBound + 1000)
+	futures := make([]*transport.Future, n)
+	for i := range futures {
+		f, err := client.RequestAsync(short, &transport.Message{Destination: dest})
+		e.Must(err, "request")
+		futures[i] = f
+	}
+	e.Pause(e.Tick / 2)
+	refused := 0
+	for _, f := range futures {
+		select {
+		case <-f.Done():
+			_, err := f.Await(ctx)
+			e.WantCode(err, transport.CodeResourceExhausted, "a request beyond what may wait")
+			refused++
+		default:
+		}
+	}
+	close(release)
+	answered := 0
+	for _, f := range futures {
+		_, err := f.Await(ctx)
+		switch {
+		case err == nil:
+			answered++
+		case !errors.Is(err, transport.CodeResourceExhausted):
+			return fmt.Errorf("a request under overload ended with %v", err)
+		}
+	}
+	if answered < n-refused {
+		return fmt.Errorf("of %d requests %d were refused and %d answered", n, refused, answered)
+	}
+	return nil
+}
