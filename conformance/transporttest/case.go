@@ -27,6 +27,7 @@ const (
 // Abilities that a case may need of its [Harness].
 const (
 	AbilityAnother  = "another"  // Harness.Another: further Conns
+	AbilityAdapter  = "adapter"  // Harness.Adapter: the adapter below a Conn
 	AbilityRestart  = "restart"  // Harness.Peer: the other side can be killed and started again
 	AbilityPause    = "pause"    // Harness.Peer that is also a Pauser
 	AbilityListener = "listener" // Harness.Raw: a raw dial to the adapter's listener
@@ -68,6 +69,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
+		rawCases(), hostileCases(), resourceCases(),
 	} {
 		all = append(all, group...)
 	}

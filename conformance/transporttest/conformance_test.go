@@ -2,6 +2,8 @@ package transporttest_test
 
 import (
 	"context"
+	"log/slog"
+	"net/url"
 	"testing"
 
 	"github.com/polywire/polywire/adapters/inproc"
@@ -15,10 +17,12 @@ func TestInproc(t *testing.T) {
 
 func inprocHarness() transporttest.Harness {
 	var reg *transport.Registry
+	var factory transport.Factory
 	return transporttest.Harness{
 		Name: "inproc",
 		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			reg = transport.NewRegistry(inproc.Factory())
+			factory = inproc.Factory()
+			reg = transport.NewRegistry(factory)
 			if server, err = reg.Open(ctx, "inproc://", o.Server...); err != nil {
 				return nil, nil, err
 			}
@@ -27,6 +31,11 @@ func inprocHarness() transporttest.Harness {
 		},
 		Another: func(ctx context.Context, _ *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
 			return reg.Open(ctx, "inproc://", opts...)
+		},
+		Adapter: func(ctx context.Context, _ *transport.Conn) (transport.Adapter, error) {
+			return factory.Open(ctx, transport.Setup{
+				URL: &url.URL{Scheme: "inproc"}, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {},
+			})
 		},
 		Synctest: true,
 	}

@@ -101,6 +101,15 @@ func (e *Env) Another(ctx context.Context, opts ...transport.Option) Conn {
 	return e.h.dress(c)
 }
 
+// Adapter opens an adapter without a Conn, which reaches the server opened last, and closes it after the case.
+func (e *Env) Adapter(ctx context.Context) transport.Adapter {
+	e.Pair(ctx)
+	a, err := e.h.Adapter(ctx, e.current.raw)
+	e.Must(err, "open an adapter")
+	e.Cleanup(func(ctx context.Context) { _ = a.Close(ctx) })
+	return a
+}
+
 // Peer is the other side of the wire.
 func (e *Env) Peer() Peer { return e.h.Peer }
 

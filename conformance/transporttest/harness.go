@@ -21,6 +21,10 @@ type Harness struct {
 	// Another opens one more Conn that reaches server, in place of a further process.
 	Another func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error)
 
+	// Adapter opens one more adapter that reaches server, without a Conn around it,
+	// as Factory.Open does. The suite closes it.
+	Adapter func(ctx context.Context, server *transport.Conn) (transport.Adapter, error)
+
 	// Peer is the other side that can be killed: a broker, or what stands for one.
 	Peer Peer
 
@@ -118,7 +122,7 @@ func (h *Harness) tick() time.Duration {
 func (h *Harness) lacks(c *Case) string {
 	_, pauses := h.Peer.(Pauser)
 	has := map[string]bool{
-		AbilityAnother: h.Another != nil, AbilityRestart: h.Peer != nil, AbilityPause: pauses,
+		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil, AbilityPause: pauses,
 		AbilityListener: h.Raw != nil, AbilityStub: h.Stub != nil,
 	}
 	for _, a := range c.Abilities {
