@@ -336,6 +336,9 @@ func (c *Conn) envelope(ctx context.Context, msg *Message, opts *callOptions) (*
 func (c *Conn) connected(ctx context.Context, size int, patient bool) error {
 	switch err := c.gate.Wait(ctx, size, patient); err {
 	case nil:
+		if c.state.Load() >= stateClosed { // Close let us through
+			return ErrClosed
+		}
 		return nil
 	case limit.ErrFull:
 		return CodeResourceExhausted.Errorf("%w: %d calls, %d bytes at most", err, maxWaiters, maxWaitingBytes)
