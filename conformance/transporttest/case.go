@@ -69,7 +69,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		rawCases(), hostileCases(), resourceCases(),
+		rawCases(), reconnectCases(), hostileCases(), resourceCases(),
 	} {
 		all = append(all, group...)
 	}

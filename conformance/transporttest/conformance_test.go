@@ -18,10 +18,12 @@ func TestInproc(t *testing.T) {
 func inprocHarness() transporttest.Harness {
 	var reg *transport.Registry
 	var factory transport.Factory
+	var peer transporttest.Peer
 	return transporttest.Harness{
+		Peer: lazyPeer{&peer},
 		Name: "inproc",
 		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			factory = inproc.Factory()
+			factory, peer = transporttest.Outage(inproc.Factory())
 			reg = transport.NewRegistry(factory)
 			if server, err = reg.Open(ctx, "inproc://", o.Server...); err != nil {
 				return nil, nil, err
@@ -40,3 +42,9 @@ func inprocHarness() transporttest.Harness {
 		Synctest: true,
 	}
 }
+
+// A lazyPeer is the Peer of the pair opened last.
+type lazyPeer struct{ p *transporttest.Peer }
+
+func (l lazyPeer) Kill(ctx context.Context) error    { return (*l.p).Kill(ctx) }
+func (l lazyPeer) Restart(ctx context.Context) error { return (*l.p).Restart(ctx) }
