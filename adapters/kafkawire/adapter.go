@@ -187,6 +187,9 @@ func (a *adapter) Close(ctx context.Context) error {
 		all = append(all, b)
 	}
 	a.mu.Unlock()
+	for _, b := range all {
+		b.cease(true) // at once: what a handler that Close cancelled answers settles nothing
+	}
 	done := make(chan struct{})
 	go func() { // ends once the clients did, at the latest after cancel below
 		defer close(done)

@@ -86,17 +86,7 @@ func (b *binding) watch(ctx context.Context) {
 		if err != nil {
 			continue // the cluster does not answer: health sees to that
 		}
-		fresh := make(map[string]map[int32]kgo.Offset)
-		for topic, d := range found {
-			for n := b.reading[topic]; n < len(d.Partitions); n++ {
-				if fresh[topic] == nil {
-					fresh[topic] = make(map[int32]kgo.Offset)
-				}
-				fresh[topic][int32(n)] = kgo.NewOffset().AtStart()
-				b.reading[topic] = n + 1
-			}
-		}
-		b.client.AddConsumePartitions(fresh)
+		b.client.AddConsumePartitions(b.fresh(found))
 		for topic := range b.reading {
 			if !found.Has(topic) {
 				b.client.PurgeTopicsFromConsuming(topic)
@@ -104,4 +94,19 @@ func (b *binding) watch(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// fresh lists the partitions that are not read yet, and counts them as read.
+func (b *binding) fresh(found kadm.TopicDetails) map[string]map[int32]kgo.Offset {
+	fresh := make(map[string]map[int32]kgo.Offset)
+	for topic, d := range found {
+		start := make(map[int32]kgo.Offset)
+		for n := b.reading[topic]; n < len(d.Partitions); n++ {
+			start[int32(n)] = kgo.NewOffset().AtStart()
+		}
+		if len(start) > 0 {
+			fresh[topic], b.reading[topic] = start, len(d.Partitions)
+		}
+	}
+	return fresh
 }

@@ -11,7 +11,7 @@ import (
 // A delivery is one record with a handler.
 type delivery struct {
 	b      *binding
-	record *kgo.Record // until open
+	record *kgo.Record // until open, which makes env of it
 	env    *transport.Envelope
 	until  time.Time // when the message's time is up; zero for never
 	win    *window   // of a group's partition, else nil

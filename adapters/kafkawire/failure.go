@@ -19,7 +19,7 @@ const (
 	// fetchWait is how long a broker holds a fetch that finds nothing. The client
 	// adds partitions one by one and may ask for the first alone; the others are
 	// read with its next fetch, so this bounds how long a first message waits.
-	fetchWait = 500 * time.Millisecond
+	fetchWait = 250 * time.Millisecond
 )
 
 // versions are those of the client, but OffsetFetch below 10: from there on the

@@ -189,24 +189,25 @@ func (g *group) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string
 
 // onFetched reads where the group is, and the text that came with it.
 func (g *group) onFetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	if len(resp.Groups) == 0 {
+		return nil
+	}
 	g.b.mu.Lock()
 	defer g.b.mu.Unlock()
-	for i := range resp.Groups {
-		for _, t := range resp.Groups[i].Topics {
-			for _, p := range t.Partitions {
-				w := g.parts[part{t.Topic, p.Partition}]
-				if w == nil || p.ErrorCode != 0 {
-					continue
-				}
-				text := ""
-				if p.Metadata != nil {
-					text = *p.Metadata
-				}
-				w.resume(p.Offset, text)
-				tell(g.dirty)
+	for _, t := range resp.Groups[0].Topics {
+		for _, p := range t.Partitions {
+			w := g.parts[part{t.Topic, p.Partition}]
+			if w == nil || p.ErrorCode != 0 {
+				continue
 			}
+			text := ""
+			if p.Metadata != nil {
+				text = *p.Metadata
+			}
+			w.resume(p.Offset, text)
 		}
 	}
+	tell(g.dirty)
 	return nil
 }
 

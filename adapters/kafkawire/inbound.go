@@ -36,6 +36,8 @@ type binding struct {
 	ended    chan struct{}      // closed by end once the client is; close reads
 	once     sync.Once          // for end
 
+	delivering sync.Mutex // held while the sink is called, and to set unbound; taken before mu
+
 	mu        sync.Mutex // guards the fields below, and the group's windows
 	unsettled int
 	again     []*delivery        // released, to be delivered here once more
@@ -146,13 +148,48 @@ func (b *binding) poll(ctx context.Context) {
 		if !ok {
 			return
 		}
-		for _, d := range again {
-			b.sink.Deliver(d)
-		}
+		b.deliver(again)
 		if free > 0 {
 			b.fetch(ctx, free)
 		}
 	}
+}
+
+// deliver calls the sink, unless Unbind or close came before.
+func (b *binding) deliver(ready []*delivery) {
+	b.delivering.Lock()
+	defer b.delivering.Unlock()
+	b.mu.Lock()
+	over := b.unbound || b.closed
+	b.mu.Unlock()
+	for _, d := range ready {
+		switch {
+		case over:
+			_ = d.settle(entryReleased)
+		case d.env == nil && !d.open():
+			_ = d.settle(entryAccepted) // not for this binding: another Conn's reply, or a foreign destination
+		default:
+			b.sink.Deliver(d)
+		}
+	}
+}
+
+// cease ends deliveries at once: poll may still be in the client, which does not
+// let go of it while the group moves partitions.
+func (b *binding) cease(closed bool) {
+	b.stopPoll()
+	b.delivering.Lock()
+	defer b.delivering.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unbound, b.closed = true, b.closed || closed
+	for _, d := range b.again {
+		b.unsettled--
+		d.settled = true
+		b.park(d)
+	}
+	b.again = nil
+	b.signal()
 }
 
 // credit waits until something may be delivered. free is 0 when only what was released may.
@@ -215,13 +252,7 @@ func (b *binding) take(records []*kgo.Record) {
 		ready = append(ready, d)
 	}
 	b.mu.Unlock()
-	for _, d := range ready {
-		if d.open() {
-			b.sink.Deliver(d)
-		} else {
-			_ = d.settle(entryAccepted) // not for this binding: another Conn's reply, or a foreign destination
-		}
-	}
+	b.deliver(ready)
 	if b.group != nil {
 		b.group.relieve(records[0].Topic, records[0].Partition)
 	}
@@ -249,16 +280,16 @@ func (b *binding) unreadable(topic string, partition int32, err error) {
 
 // lost ends the binding for good.
 func (b *binding) lost(err error) {
-	b.stopPoll()
+	b.mu.Lock()
+	gone := b.unbound || b.closed
+	b.mu.Unlock()
+	if gone {
+		return
+	}
 	b.a.spawn(func() {
-		<-b.polled
-		b.mu.Lock()
-		gone := b.unbound || b.closed
-		b.mu.Unlock()
-		if !gone {
-			b.sink.Lost(b.a.failure(b.a.base, err))
-		}
-		b.close()
+		b.cease(true)
+		b.sink.Lost(b.a.failure(b.a.base, err))
+		b.end()
 	})
 }
 
@@ -281,18 +312,8 @@ func (b *binding) signal() {
 // Unbind ends deliveries. What handlers still have can be settled: the client
 // stays, and keeps its partitions, until they did.
 func (b *binding) Unbind(ctx context.Context) error {
-	b.stopPoll()
-	select {
-	case <-b.polled:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	b.cease(false)
 	b.mu.Lock()
-	b.unbound = true
-	for _, d := range b.again {
-		b.park(d)
-	}
-	b.again = nil
 	idle := b.unsettled == 0
 	b.mu.Unlock()
 	b.a.spawn(func() { // ends when all is settled, or with close
@@ -330,18 +351,14 @@ func (b *binding) settled() {
 
 // close ends the binding without waiting for handlers, whose settlements are stale from now on.
 func (b *binding) close() {
-	b.stopPoll()
-	<-b.polled
-	b.mu.Lock()
-	b.closed = true
-	b.signal()
-	b.mu.Unlock()
+	b.cease(true)
 	b.end()
 }
 
 // end commits for the last time and leaves.
 func (b *binding) end() {
 	b.once.Do(func() {
+		<-b.polled
 		if b.group != nil {
 			b.group.finish()
 			b.client.CloseAllowingRebalance()
