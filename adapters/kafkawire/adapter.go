@@ -31,8 +31,8 @@ const (
 	maxFetch      = 2 * maxBatch       // of one fetch
 	maxRead       = 2*maxFetch + 1<<20 // of any response
 	maxInflate    = 64 << 20           // of one batch, decompressed
-	maxBuffered   = 16384              // records that wait for the broker
-	maxBufferSize = 64 << 20           // their bytes
+	maxBuffered   = 32768              // records that wait for the broker: twice what the core lets wait
+	maxBufferSize = 160 << 20          // their bytes, likewise
 )
 
 // Factory opens Kafka by URLs of the schemes kafka and, with TLS, kafkas:

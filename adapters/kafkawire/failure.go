@@ -34,8 +34,8 @@ func versions() *kversion.Versions {
 // backoff is the wait after a number of failures: full jitter, at most a second,
 // so that clients come back soon after a broker does, and not all at once.
 func backoff(fails int) time.Duration {
-	most := min(time.Second, 50*time.Millisecond<<min(fails, 5))
-	return 10*time.Millisecond + rand.N(most)
+	most := min(time.Second, 20*time.Millisecond<<max(0, min(fails-1, 6)))
+	return 5*time.Millisecond + rand.N(most)
 }
 
 // failure gives an error of the client its code. The ends of the adapter and of

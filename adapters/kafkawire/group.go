@@ -290,8 +290,11 @@ func (g *group) admit(d *delivery) bool {
 
 // accept is Accept of a member; binding.mu is held.
 func (g *group) accept(d *delivery) error {
-	d.entry.state = entryAccepted // remembered for the case that the partition comes back
-	if g.b.closed || !d.win.owned {
+	if g.b.closed {
+		return transport.ErrStale // the last commit must not tell of it: the caller hears that it was not accepted
+	}
+	if !d.win.owned {
+		d.entry.state = entryAccepted // remembered for the case that the partition comes back
 		return transport.ErrStale
 	}
 	d.win.accept(d.entry)

@@ -91,7 +91,10 @@ func (t *topics) create(ctx context.Context, topic string) (batch int32, err err
 	_, err = t.a.admin.CreateTopic(ctx, partitions, o.replication, configs, topic)
 	switch {
 	case err == nil:
-		return maxBatch, nil
+		// Its partitions come up one by one. The client, which finds one that is
+		// not there yet, asks again after a second: wait here for all instead.
+		_, err = t.ends(ctx, topic)
+		return maxBatch, err
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return t.limit(ctx, topic), nil
 	case is(err, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed):
