@@ -18,8 +18,8 @@ const contentType = "content-type"
 // encode makes the record of e. It copies all that it needs of e, because the
 // client may still hold the record when the verb that produces it has given up.
 func encode(e *transport.Envelope, topic string, hashed bool) *kgo.Record {
-	r := &kgo.Record{Topic: topic, Headers: make([]kgo.RecordHeader, 0, 12+e.Header.Len())}
-	buf := make([]byte, 0, 512+len(e.Body)+len(e.Key)) // one allocation for all values, when they fit
+	r := &kgo.Record{Topic: topic, Headers: make([]kgo.RecordHeader, 0, 8+e.Header.Len())}
+	buf := make([]byte, 0, 320+len(e.Body)+len(e.Key)) // one allocation for all values, when they fit
 	for key, value := range e.Fields() {
 		switch key {
 		case "polywire-key", "polywire-attempt":
