@@ -31,14 +31,14 @@ const (
 // replyHere stands in Envelope.ReplyAddress where Delivery.Reply answers in place.
 const replyHere = "direct"
 
-// A delivery is one message on its way to one binding, with all that the way
-// needs, in one allocation. It implements [transport.Delivery].
+// A delivery is one message on its way to one binding. It implements [transport.Delivery].
 type delivery struct {
-	env     transport.Envelope
+	env     *transport.Envelope
+	shared  bool            // other deliveries have the same env, so it is copied before it is written to
+	replied atomic.Bool     // the one reply was given
 	ctx     context.Context // the caller's, of a request or gather; else nil
 	q       *queue          // set by offer
 	answer  answer          // takes the reply in place; nil for one-way messages
-	replied atomic.Bool     // the one reply was given
 
 	// queue.mu guards the fields below.
 	list       *list     // that holds it
@@ -49,9 +49,37 @@ type delivery struct {
 	pin        *pin      // counts it, when set
 	seq        uint64    // age
 	due        time.Time // waiting: when its time is up
-	size       int       // waiting, blocked: bytes
+	size       int       // waiting and blocked: its weight
 	stage      stage
 	room       chan error // blocked: made and read by the sender; written once by whoever ends the wait; never closed
+}
+
+// A parcel is a delivery with an envelope of its own, in one allocation.
+type parcel struct {
+	delivery
+	own transport.Envelope
+}
+
+// pack makes the delivery of a copy of e.
+func pack(e *transport.Envelope, kind transport.Kind) *delivery {
+	p := &parcel{}
+	copyEnvelope(&p.own, e)
+	p.own.Kind = kind
+	p.env = &p.own
+	return &p.delivery
+}
+
+// stamp makes d one of the deliveries of base, which they share unless a sink may have reason to write to it.
+func (d *delivery) stamp(base *transport.Envelope, g *gather) {
+	d.env, d.shared = base, true
+	if base.Params != nil {
+		own := *base
+		own.Params = cloneParams(base.Params)
+		d.env, d.shared = &own, false
+	}
+	if g != nil {
+		d.ctx, d.answer = g.ctx, g
+	}
 }
 
 // An answer takes what a handler replies.
@@ -62,7 +90,7 @@ type answer interface {
 	lost(err error)
 }
 
-func (d *delivery) Envelope() *transport.Envelope { return &d.env }
+func (d *delivery) Envelope() *transport.Envelope { return d.env }
 
 // Context ends when the caller of a request or gather gives up; for others it never does.
 func (d *delivery) Context() context.Context {
@@ -96,19 +124,27 @@ func (d *delivery) Reply(ctx context.Context, e *transport.Envelope) error {
 	case e == nil:
 		return nil
 	}
-	back := &delivery{}
-	copyEnvelope(&back.env, e)
-	back.env.Kind, back.env.ReplyAddress = transport.KindReply, d.env.ReplyAddress
+	back := pack(e, transport.KindReply)
+	back.env.ReplyAddress = d.env.ReplyAddress
 	return d.q.r.sendReply(ctx, back)
 }
 
 // again makes the delivery that takes the place of d, which its sink gave back.
 func (d *delivery) again() *delivery {
-	n := &delivery{env: d.env, ctx: d.ctx, q: d.q, answer: d.answer, seq: d.seq, due: d.due}
+	n := &delivery{env: d.env, shared: true, ctx: d.ctx, q: d.q, answer: d.answer, seq: d.seq, due: d.due}
 	if d.replied.Swap(true) {
 		n.replied.Store(true)
 	}
 	return n
+}
+
+// setTimeout writes the time that is left of d's.
+func (d *delivery) setTimeout(left time.Duration) {
+	if d.shared {
+		own := *d.env
+		d.env, d.shared = &own, false
+	}
+	d.env.Timeout = left
 }
 
 // drop tells whoever waits for an answer that nobody will get d.
@@ -144,15 +180,21 @@ func copyEnvelope(dst, src *transport.Envelope) {
 	if src.Header.Len() > 0 {
 		dst.Header = src.Header.Clone()
 	}
-	if src.Params != nil {
-		dst.Params = make(url.Values, len(src.Params))
-		for k, v := range src.Params {
-			dst.Params[k] = slices.Clone(v)
-		}
-	}
+	dst.Params = cloneParams(src.Params)
 	if src.Err != nil {
 		err := *src.Err
 		err.Details = slices.Clone(err.Details)
 		dst.Err = &err
 	}
+}
+
+func cloneParams(params url.Values) url.Values {
+	if params == nil {
+		return nil
+	}
+	c := make(url.Values, len(params))
+	for k, v := range params {
+		c[k] = slices.Clone(v)
+	}
+	return c
 }

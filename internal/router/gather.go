@@ -25,10 +25,10 @@ func (r *Router) Gather(ctx context.Context, e *transport.Envelope, reply func(*
 	}
 	g := &gather{ctx: ctx, call: reply}
 	g.open.Store(1)
-	var base transport.Envelope
-	copyEnvelope(&base, e)
+	base := &transport.Envelope{}
+	copyEnvelope(base, e)
 	base.Kind, base.ReplyAddress, base.Gather = transport.KindTopic, replyHere, true
-	err := r.spread(ctx, &base, r.topics.match(e.Destination), g)
+	err := r.spread(ctx, base, r.topics.match(e.Destination), g)
 	if err == nil {
 		g.finish()
 	}

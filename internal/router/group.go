@@ -159,7 +159,7 @@ func (q *queue) unsettle(m *member) []*delivery {
 		q.unsettled--
 		q.unpin(d)
 		if d.due.IsZero() {
-			d.size, d.due = weigh(&d.env), time.Now().Add(d.env.Timeout)
+			d.size, d.due = weigh(d.env), time.Now().Add(d.env.Timeout)
 		}
 		moved = append(moved, d)
 	}
@@ -217,7 +217,7 @@ func (q *queue) strand() {
 	}
 	for d := q.blocked.pop(); d != nil; d = q.blocked.pop() {
 		d.room <- err
-		q.lose(d, transport.ErrNoHandler)
+		q.lose(d, noHandler())
 	}
 	for d := q.shared.head; d != nil; {
 		next := d.next

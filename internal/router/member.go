@@ -22,21 +22,21 @@ type member struct {
 	open   list          // unsettled
 	used   int           // chosen and open ones, at most credit
 	busy   bool          // a goroutine delivers next
-	queued bool          // in queue.ready
+	queued bool          // in queue.ready; not while busy
 	gone   bool          // unbound
+	shy    bool          // released its last one, though bound: gets nothing that waits until it accepts one
 	idle   chan struct{} // made by unbind, closed by the goroutine that was busy; unbind waits for it
 }
 
-// hand gives the sink what is in next. Called with q.mu held, as it returns;
-// the sink is called without it. It does nothing if another goroutine is at it.
+// hand gives the sink what is in next, for a member taken from queue.ready, where no
+// busy one is. Called with q.mu held, as it returns; the sink is called without it.
 func (m *member) hand() {
-	switch {
-	case m.inline:
+	if m.inline {
 		m.handInline()
-	case !m.busy:
-		m.busy = true
-		m.run(helpAtMost)
+		return
 	}
+	m.busy = true
+	m.run(helpAtMost)
 }
 
 // run is hand for the one that is busy. After limit messages, while others keep
@@ -65,17 +65,28 @@ func (m *member) run(limit int) {
 }
 
 // handInline runs fresh messages on their callers' goroutines, whatever
-// another does. One that had to wait has no caller left: it gets a goroutine, which Router.Close waits for.
+// another does. One that had to wait has no caller left: it gets a goroutine,
+// for which, as for any handler, nobody waits.
 func (m *member) handInline() {
 	for !m.next.empty() {
 		d := m.take()
 		if !d.due.IsZero() {
-			m.q.r.helpers.Go(func() { m.sink.Deliver(d) })
+			go m.deliverLate(d)
 			continue
 		}
 		m.q.mu.Unlock()
 		m.sink.Deliver(d)
 		m.q.mu.Lock()
+	}
+}
+
+// deliverLate runs an inline handler, unless the binding was abandoned first.
+func (m *member) deliverLate(d *delivery) {
+	m.q.mu.Lock()
+	abandoned := d.stage != open
+	m.q.mu.Unlock()
+	if !abandoned {
+		m.sink.Deliver(d)
 	}
 }
 

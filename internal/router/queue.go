@@ -63,6 +63,32 @@ const (
 func (q *queue) offer(d *delivery, wait bool) outcome {
 	q.mu.Lock()
 	defer q.deliver()
+	if got := q.enter(d); got != parked {
+		return got
+	}
+	d.size = weigh(d.env)
+	d.due = time.Now().Add(d.env.Timeout)
+	switch {
+	case q.blocked.empty() && q.fits(d):
+		q.wait(d)
+		return accepted
+	case !wait:
+		return full
+	}
+	d.stage, d.room = blocked, make(chan error, 1)
+	q.blocked.push(d)
+	return parked
+}
+
+// tryOffer is offer if a member has credit; it leaves d alone, and says parked, if it would have to wait.
+func (q *queue) tryOffer(d *delivery) outcome {
+	q.mu.Lock()
+	defer q.deliver()
+	return q.enter(d)
+}
+
+// enter gives d to a member with credit, or says parked where it must wait.
+func (q *queue) enter(d *delivery) outcome {
 	switch {
 	case q.dead:
 		return stale
@@ -74,17 +100,6 @@ func (q *queue) offer(d *delivery, wait bool) outcome {
 	if q.blocked.empty() && q.start(d) {
 		return accepted
 	}
-	d.size = weigh(&d.env)
-	d.due = time.Now().Add(d.env.Timeout)
-	switch {
-	case q.blocked.empty() && q.fits(d):
-		q.wait(d)
-		return accepted
-	case !wait:
-		return full
-	}
-	d.stage, d.room = blocked, make(chan error, 1)
-	q.blocked.push(d)
 	return parked
 }
 
@@ -167,7 +182,7 @@ func (q *queue) unwait(d *delivery) {
 
 // refill gives m, up to its credit, the oldest of what waits for it.
 func (q *queue) refill(m *member) {
-	for !m.gone && m.used < m.credit {
+	for !m.gone && !m.shy && m.used < m.credit {
 		d := m.oldest()
 		if d == nil {
 			return
@@ -199,7 +214,7 @@ func (q *queue) fresh(d *delivery) bool {
 		q.lose(d, context.DeadlineExceeded)
 		return false
 	}
-	d.env.Timeout = left
+	d.setTimeout(left)
 	return true
 }
 
@@ -232,7 +247,7 @@ func (q *queue) settle(d *delivery, release bool) error {
 	m.used--
 	q.unsettled--
 	d.stage = done
-	if release {
+	if m.shy = release; release {
 		q.putBack(d)
 	}
 	q.unpin(d)
@@ -247,7 +262,7 @@ func (q *queue) putBack(d *delivery) {
 	n := d.again()
 	d.after = n
 	if n.size = d.size; n.due.IsZero() {
-		n.size, n.due = weigh(&n.env), time.Now().Add(n.env.Timeout)
+		n.size, n.due = weigh(n.env), time.Now().Add(n.env.Timeout)
 	}
 	if !d.to.gone {
 		n.refused = d.to
@@ -258,7 +273,7 @@ func (q *queue) putBack(d *delivery) {
 // place is offer for a message that was accepted before: the bounds do not stop it.
 func (q *queue) place(d *delivery) {
 	if len(q.members) == 0 && (q.kind != transport.KindQueue || d.answer != nil || q.dead || q.r.closed.Load()) {
-		q.lose(d, transport.ErrNoHandler)
+		q.lose(d, noHandler())
 		return
 	}
 	if q.fresh(d) && !q.start(d) {

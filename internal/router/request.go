@@ -12,7 +12,7 @@ import (
 //	pending ──▶ answered    by the handler, or by who knows that none will answer
 //	   └──────▶ abandoned   by the caller, whose ctx ended
 type exchange struct {
-	delivery
+	parcel
 	state atomic.Uint32
 	back  transport.Envelope // written before done is signalled, if err is nil
 	err   error              // likewise
@@ -30,9 +30,9 @@ const (
 // Context of the delivery ends with it.
 func (r *Router) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
 	x := &exchange{done: r.signal()}
-	copyEnvelope(&x.env, e)
-	x.env.Kind, x.env.ReplyAddress = transport.KindQueue, replyHere
-	x.ctx, x.answer = ctx, x
+	copyEnvelope(&x.own, e)
+	x.own.Kind, x.own.ReplyAddress = transport.KindQueue, replyHere
+	x.env, x.ctx, x.answer = &x.own, ctx, x
 	if err := r.send(ctx, &x.delivery, false); err != nil {
 		r.signals.Put(x.done)
 		return nil, err
@@ -46,21 +46,18 @@ func (r *Router) Request(ctx context.Context, e *transport.Envelope) (*transport
 				return nil, ctx.Err()
 			}
 		case <-x.done:
-			return x.result(ctx)
+			return x.result()
 		}
 	}
 	<-x.done
-	return x.result(ctx)
+	return x.result()
 }
 
 // result is called once done was read.
-func (x *exchange) result(ctx context.Context) (*transport.Envelope, error) {
+func (x *exchange) result() (*transport.Envelope, error) {
 	x.q.r.signals.Put(x.done)
 	if x.err != nil {
 		return nil, x.err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
 	}
 	return &x.back, nil
 }

@@ -71,13 +71,10 @@ func (r *Router) Options() Options { return r.options }
 // its Kind says so. It blocks while that is full, until ctx ends: then the message is not sent. Without a
 // binding the error wraps [transport.ErrNoHandler].
 func (r *Router) Send(ctx context.Context, e *transport.Envelope) error {
-	d := &delivery{}
-	copyEnvelope(&d.env, e)
 	if e.Kind == transport.KindReply {
-		return r.sendReply(ctx, d)
+		return r.sendReply(ctx, pack(e, transport.KindReply))
 	}
-	d.env.Kind = transport.KindQueue
-	return r.send(ctx, d, true)
+	return r.send(ctx, pack(e, transport.KindQueue), true)
 }
 
 // send offers d to the queue of its destination; where it is full, it blocks if wait is set.
@@ -137,47 +134,63 @@ func (r *Router) Publish(ctx context.Context, e *transport.Envelope) error {
 		return transport.ErrClosed
 	}
 	rt := r.topics.match(e.Destination)
-	if len(rt.all) == 1 && len(rt.split) == 0 {
-		d := &delivery{}
-		copyEnvelope(&d.env, e)
-		d.env.Kind = transport.KindTopic
+	switch {
+	case len(rt.all)+len(rt.split) == 0:
+		return nil
+	case len(rt.all) == 1 && len(rt.split) == 0:
+		d := pack(e, transport.KindTopic)
 		if q := rt.all[0]; q.offer(d, true) == parked {
 			return q.await(ctx, d)
 		}
 		return nil
 	}
-	if len(rt.all)+len(rt.split) == 0 {
-		return nil
-	}
-	var base transport.Envelope
-	copyEnvelope(&base, e)
+	base := &transport.Envelope{}
+	copyEnvelope(base, e)
 	base.Kind = transport.KindTopic
-	return r.spread(ctx, &base, rt, nil)
+	return r.spread(ctx, base, rt, nil)
 }
 
-// spread offers copies of base to all of rt.
+// spread offers base to all of rt. Those that can have it now get deliveries cut from one
+// slab; the others get their own, so that one that waits long keeps no slab alive.
 func (r *Router) spread(ctx context.Context, base *transport.Envelope, rt *routes, g *gather) error {
+	const most = 32
 	var slow []*delivery
-	for i := range len(rt.all) + len(rt.split) {
-		var q *queue
-		if i < len(rt.all) {
-			q = rt.all[i]
-		} else {
-			q = r.among(rt.split[i-len(rt.all)], base.Key)
+	var slab []delivery
+	left := len(rt.all) + len(rt.split)
+	for i := range left {
+		if len(slab) == 0 {
+			slab = make([]delivery, min(left-i, most))
 		}
-		d := &delivery{env: *base}
+		q := r.target(rt, i, base.Key)
 		if g != nil {
 			g.open.Add(1)
-			d.ctx, d.answer = g.ctx, g
 		}
-		switch q.offer(d, true) {
+		d := &slab[0]
+		d.stamp(base, g)
+		got := q.tryOffer(d)
+		switch got {
+		case accepted:
+			slab = slab[1:]
 		case parked:
-			slow = append(slow, d)
-		case unbound, stale: // it left just now
-			d.drop(nil)
+			d = &delivery{}
+			d.stamp(base, g)
+			if got = q.offer(d, true); got == parked {
+				slow = append(slow, d)
+			}
+		}
+		if g != nil && (got == unbound || got == stale) {
+			g.finish() // it left just now
 		}
 	}
 	return awaitAll(ctx, slow)
+}
+
+// target is the queue of the i-th copy.
+func (r *Router) target(rt *routes, i int, key string) *queue {
+	if i < len(rt.all) {
+		return rt.all[i]
+	}
+	return r.among(rt.split[i-len(rt.all)], key)
 }
 
 // among picks one of several queues of a group, whose members came by
