@@ -128,6 +128,18 @@ type call struct {
 	replies func(*Envelope)
 }
 
+// expired is the error of a call whose caller has no time left. An answer that came
+// before Close counts, so the end of the Conn is none.
+func (c *call) expired() error {
+	if err := c.parent.Err(); err != nil {
+		return err
+	}
+	if !time.Now().Before(c.deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 type callKey struct{}
 
 func (c *call) value(key any) any {
@@ -222,8 +234,8 @@ func (c *Conn) finish(call *call, op string, msg *Message) (*Message, error) {
 	} else {
 		reply, err = c.transmit(call, op, msg)
 	}
-	if err == nil && op != opRequest {
-		err = call.Err() // a verb never returns nil after its ctx ended
+	if err == nil {
+		err = call.expired() // a verb never returns nil after its ctx ended
 	}
 	if err == nil {
 		return reply, nil

@@ -45,7 +45,11 @@ func (r *correlator) request(ctx context.Context, e *Envelope) (*Envelope, error
 	case a := <-p.replies:
 		return a.reply, a.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		if _, waiting := r.table.Take(e.CallID); waiting {
+			return nil, ctx.Err()
+		}
+		a := <-p.replies // whoever took the call writes at once
+		return a.reply, a.err
 	}
 }
 

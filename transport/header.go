@@ -119,8 +119,9 @@ func (h Header) Binary(key string) ([]byte, error) {
 	return b, nil
 }
 
-// Clone returns a copy that shares nothing.
-func (h Header) Clone() Header { return Header{slices.Clone(h.fields)} }
+// Clone returns a copy that shares nothing. It has no room to grow in place, so
+// that assigned copies of it may be added to side by side.
+func (h Header) Clone() Header { return Header{slices.Clip(slices.Clone(h.fields))} }
 
 func (h Header) String() string {
 	var b strings.Builder

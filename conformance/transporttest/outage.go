@@ -29,7 +29,7 @@ var errCut = errors.New("the other side is gone")
 
 // A severed adapter fails while its outage lasts, and calls in flight with it.
 type severed struct {
-	transport.Adapter
+	through
 	o         *outage
 	connected func(error)
 
@@ -48,7 +48,7 @@ func (o *outage) open(ctx context.Context, open func(context.Context, transport.
 	if err != nil {
 		return nil, err
 	}
-	v := &severed{Adapter: a, o: o, connected: s.Connected, alive: make(chan struct{})}
+	v := &severed{through: through{a}, o: o, connected: s.Connected, alive: make(chan struct{})}
 	o.mu.Lock()
 	o.adapters[v] = struct{}{}
 	o.mu.Unlock()
@@ -107,13 +107,11 @@ func (v *severed) during(ctx context.Context, call func(ctx context.Context) err
 	}()
 	err := call(ctx)
 	select {
-	case <-alive:
-		if err != nil {
-			return transport.CodeUnavailable.Errorf("%w", errCut)
-		}
+	case <-alive: // what came back at that moment did not come over the wire
+		return transport.CodeUnavailable.Errorf("%w", errCut)
 	default:
+		return err
 	}
-	return err
 }
 
 func (v *severed) Send(ctx context.Context, e *transport.Envelope) error {
