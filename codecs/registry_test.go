@@ -1,0 +1,147 @@
+package codecs_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/polywire/polywire/codecs"
+)
+
+// A named codec is all that a Registry looks at.
+type named struct{ name, media string }
+
+func (n *named) Name() string                             { return n.name }
+func (n *named) ContentType() string                      { return n.media }
+func (n *named) Append(dst []byte, _ any) ([]byte, error) { return dst, nil }
+func (n *named) Decode([]byte, any) error                 { return nil }
+
+var (
+	avro = &named{"avro", "application/avro"}
+	json = &named{"json", "application/json"}
+	xml  = &named{"xml", "text/xml"}
+)
+
+func registry(t *testing.T) *codecs.Registry {
+	t.Helper()
+	r, err := codecs.NewRegistry(json, avro, xml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestNewRegistryRefuses(t *testing.T) {
+	var nilCodec *named
+	for _, tc := range []struct {
+		rule   string
+		codecs []codecs.Codec
+		want   string
+	}{
+		{"a nil interface", []codecs.Codec{json, nil}, "codecs: codec 2 of the registry: is nil; pass the result of its New function"},
+		{"a nil pointer", []codecs.Codec{nilCodec}, "codecs: codec 1 of the registry: is nil; pass the result of its New function"},
+		{"one name twice", []codecs.Codec{json, &named{"json", "text/json"}}, `codecs: codec 2 of the registry: "json" is registered twice; leave one out`},
+		{"one media type twice", []codecs.Codec{json, &named{"fast", "application/json"}},
+			`codecs: codec 2 of the registry: "fast" has the content type "application/json" of "json"; leave one out`},
+		{"no name", []codecs.Codec{&named{"", "a/b"}}, `codecs: codec 1 of the registry: has the name ""; a name is lower case and not empty`},
+		{"capitals", []codecs.Codec{&named{"JSON", "a/b"}}, `codecs: codec 1 of the registry: has the name "JSON"; a name is lower case and not empty`},
+		{"a content type with parameters", []codecs.Codec{&named{"a", "a/b; x=y"}},
+			`codecs: codec 1 of the registry: "a" has the content type "a/b; x=y"; want a lower-case media type without parameters`},
+		{"no content type", []codecs.Codec{&named{"a", ""}},
+			`codecs: codec 1 of the registry: "a" has the content type ""; want a lower-case media type without parameters`},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			_, err := codecs.NewRegistry(tc.codecs...)
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestByName(t *testing.T) {
+	r := registry(t)
+	if c, err := r.ByName("avro"); c != avro || err != nil {
+		t.Errorf("avro: got %v, %v", c, err)
+	}
+	for got, want := range map[string]string{
+		"jsn":  `codecs: unknown codec "jsn" (known: avro, json, xml); did you mean "json"?`,
+		"JSON": `codecs: unknown codec "JSON" (known: avro, json, xml); did you mean "json"?`,
+		"cbor": `codecs: unknown codec "cbor" (known: avro, json, xml)`,
+		"":     `codecs: unknown codec "" (known: avro, json, xml)`,
+		"a\nb": `codecs: unknown codec "a\nb" (known: avro, json, xml)`,
+	} {
+		_, err := r.ByName(got)
+		if !errors.Is(err, codecs.ErrUnknown) || err.Error() != want {
+			t.Errorf("%q: got %v\nwant %s", got, err, want)
+		}
+	}
+	if _, err := r.ByName(strings.Repeat("x", 1<<20)); len(err.Error()) > 256 {
+		t.Errorf("a name of 1 MiB makes an error of %d bytes", len(err.Error()))
+	}
+	if _, err := new(codecs.Registry).ByName("json"); err.Error() != `codecs: unknown codec "json" (known: none)` {
+		t.Errorf("empty registry: %v", err)
+	}
+}
+
+func TestByContentType(t *testing.T) {
+	r := registry(t)
+	for _, ct := range []string{
+		"application/json", "APPLICATION/Json", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"",
+		" application/json ; v=1",
+	} {
+		if c, err := r.ByContentType(ct); c != json || err != nil {
+			t.Errorf("%q: got %v, %v", ct, c, err)
+		}
+	}
+	for ct, want := range map[string]string{
+		"application/jsn":                     `codecs: unknown content type "application/jsn" (known: application/avro, application/json, text/xml); did you mean "application/json"?`,
+		"application/problem+json":            `codecs: unknown content type "application/problem+json" (known: application/avro, application/json, text/xml)`,
+		"application/json; charset=utf-16":    `codecs: content type "application/json; charset=utf-16": every codec writes UTF-8: unknown codec`,
+		"":                                    `codecs: unknown content type "" (known: application/avro, application/json, text/xml)`,
+		"application/json; charset=a;charset": `codecs: unknown content type "application/json; charset=a;charset" (known: application/avro, application/json, text/xml)`,
+	} {
+		if _, err := r.ByContentType(ct); !errors.Is(err, codecs.ErrUnknown) || err.Error() != want {
+			t.Errorf("%q: got %v\nwant %s", ct, err, want)
+		}
+	}
+}
+
+func TestAccept(t *testing.T) {
+	r := registry(t)
+	for _, tc := range []struct {
+		rule   string
+		accept []string
+		want   codecs.Codec // nil: nothing fits
+	}{
+		{"an empty list fits nothing", nil, nil},
+		{"an empty element fits nothing", []string{""}, nil},
+		{"the only known one wins", []string{"application/cbor, application/avro"}, avro},
+		{"the first of equals wins", []string{"text/xml", "application/avro"}, xml},
+		{"the higher weight wins", []string{"text/xml;q=0.5, application/avro;q=0.9"}, avro},
+		{"the more specific range wins at equal weight", []string{"*/*, text/xml"}, xml},
+		{"a wildcard picks the first registered", []string{"*/*"}, json},
+		{"a half wildcard picks within its half", []string{"text/*"}, xml},
+		{"weight 0 excludes", []string{"application/json;q=0, application/*"}, avro},
+		{"weight 0 alone fits nothing", []string{"application/json;q=0"}, nil},
+		{"a specific range overrules an excluding wildcard", []string{"*/*;q=0, text/xml"}, xml},
+		{"case does not matter", []string{"TEXT/XML"}, xml},
+		{"a malformed element is left out", []string{"application/json;q=x, ;;, text/xml;q=0.1"}, xml},
+		{"a weight above 1 is malformed", []string{"application/json;q=2, text/xml"}, xml},
+		{"what comes after 32 ranges is not read", []string{strings.Repeat("a/b,", 32) + "text/xml"}, nil},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			got, ok := r.Accept(tc.accept...)
+			if got != tc.want || ok != (tc.want != nil) {
+				t.Errorf("%q: got %v, %v; want %v", tc.accept, got, ok, tc.want)
+			}
+		})
+	}
+}
+
+func TestNamesAreSorted(t *testing.T) {
+	if diff := cmp.Diff([]string{"avro", "json", "xml"}, registry(t).Names()); diff != "" {
+		t.Error(diff)
+	}
+}
