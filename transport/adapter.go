@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
-	"time"
 )
 
 // An Adapter connects a [Conn] to one messaging system.
@@ -54,6 +53,7 @@ type Exchange interface {
 // A Kind tells what a binding listens to and an envelope is meant for.
 type Kind uint8
 
+// The kinds of bindings and of the envelopes meant for them.
 const (
 	KindQueue Kind = iota + 1 // point to point: one handler gets it
 	KindTopic                 // publish and subscribe
@@ -176,13 +176,4 @@ type Factory struct {
 	// Open makes the first connection within ctx and fails when it cannot:
 	// Unavailable when nobody answers, InvalidArgument for a bad option, which it names.
 	Open func(ctx context.Context, s Setup) (Adapter, error)
-}
-
-// remaining is the time that is left of a deadline, never more than bound.
-func remaining(deadline time.Time, bound time.Duration) time.Duration {
-	left := time.Until(deadline)
-	if bound > 0 && bound < left {
-		return bound
-	}
-	return left
 }

@@ -13,6 +13,7 @@ import (
 // and handlers may return fmt.Errorf("trip 7: %w", transport.CodeNotFound).
 type Code uint8
 
+// The codes, in the order of their numbers.
 const (
 	CodeCanceled           Code = 1  // the caller gave up
 	CodeUnknown            Code = 2  // an error of no known kind

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -346,15 +347,13 @@ func (c *Conn) envelope(ctx context.Context, msg *Message, opts *callOptions) (*
 
 // connected waits for the connection within ctx.
 func (c *Conn) connected(ctx context.Context, size int, patient bool) error {
-	switch err := c.gate.Wait(ctx, size, patient); err {
-	case nil:
-		if c.state.Load() >= stateClosed { // Close let us through
-			return ErrClosed
-		}
-		return nil
-	case limit.ErrFull:
+	err := c.gate.Wait(ctx, size, patient)
+	switch {
+	case err == nil && c.state.Load() >= stateClosed: // Close let us through
+		return ErrClosed
+	case errors.Is(err, limit.ErrFull):
 		return CodeResourceExhausted.Errorf("%w: %d calls, %d bytes at most", err, maxWaiters, maxWaitingBytes)
-	case limit.ErrShut:
+	case errors.Is(err, limit.ErrShut):
 		return CodeUnavailable.Errorf("%w, and WithFailFast does not wait", err)
 	default:
 		return err

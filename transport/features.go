@@ -5,6 +5,7 @@ import "strings"
 // An Acceptance says how far a message is known to have got when Send or Publish returns nil.
 type Acceptance uint8
 
+// The levels of acceptance, from the weakest on.
 const (
 	Queued  Acceptance = iota + 1 // in the bounded queue of the destination's home
 	Written                       // handed to the wire

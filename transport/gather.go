@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -29,7 +30,6 @@ type Gathering struct {
 	wake    chan struct{} // capacity 1: written by add and end, read by All
 	stall   *time.Timer
 	unhook  []func() bool
-	stop    func() // ends the collection of replies
 }
 
 // Gather publishes msg and returns a handle that collects the subscriptions'
@@ -76,7 +76,7 @@ func (g *Gathering) arm() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.unhook = append(g.unhook, context.AfterFunc(g.call, func() {
-		if g.call.Err() == context.DeadlineExceeded {
+		if errors.Is(g.call.Err(), context.DeadlineExceeded) {
 			g.end("deadline")
 		} else {
 			g.end("canceled")

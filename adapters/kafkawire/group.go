@@ -220,7 +220,7 @@ func (g *group) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][
 	}
 	g.handover(windows)
 	g.commit(windows)
-	g.onLost(nil, nil, revoked)
+	g.forget(revoked)
 }
 
 func (g *group) handover(windows []*window) {
@@ -248,7 +248,10 @@ func (g *group) handover(windows []*window) {
 	}
 }
 
-func (g *group) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+func (g *group) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) { g.forget(lost) }
+
+// forget gives up partitions, whose deliveries are then stale.
+func (g *group) forget(lost map[string][]int32) {
 	windows := g.windows(lost)
 	g.b.mu.Lock()
 	defer g.b.mu.Unlock()

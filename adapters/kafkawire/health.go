@@ -53,7 +53,7 @@ func (h *health) watch() {
 	defer regularly.Stop()
 	for {
 		select {
-		case <-h.suspect:
+		case <-h.suspect: //nolint:errcheck // probe finds out anew what is wrong
 		case <-regularly.C:
 		case <-ctx.Done():
 			return

@@ -116,10 +116,10 @@ func (d *decoder) document(s *shape.Shape, v shape.Value) error {
 // end fails unless only whitespace is left.
 func (d *decoder) end() error {
 	_, err := d.tok.ReadToken()
-	switch err {
-	case io.EOF:
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil
-	case nil:
+	case err == nil:
 		return errTrailing
 	default:
 		return err

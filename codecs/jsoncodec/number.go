@@ -51,7 +51,7 @@ func setInt(v shape.Value, raw []byte) error {
 
 func setUint(v shape.Value, raw []byte) error {
 	if raw[0] == '-' {
-		if _, err := digits(v, raw[1:]); err == errNotInteger {
+		if _, err := digits(v, raw[1:]); errors.Is(err, errNotInteger) {
 			return err
 		}
 		return v.OutOfRange()

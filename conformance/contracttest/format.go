@@ -100,7 +100,7 @@ func unknownType(ctx context.Context, e *env) error {
 }
 
 // garbage is no document of any format.
-var garbage = "\xff\xfe{<\x00\x01garbage"
+const garbage = "\xff\xfe{<\x00\x01garbage"
 
 func badReply(ctx context.Context, e *env) error {
 	server, client := e.buses(ctx)

@@ -48,7 +48,7 @@ func handlerPanics(ctx context.Context, e *Env) error {
 			panic(customPanic{planted})
 		case "nil map":
 			var m map[string]int
-			m["x"] = 1
+			m["x"] = 1 //nolint:staticcheck // the panic is wanted
 		}
 		return echo(ctx, msg)
 	}, transport.WithConcurrency(2))

@@ -53,7 +53,7 @@ func (s *rawSink) Deliver(d transport.Delivery) {
 func (s *rawSink) Lost(error) {}
 
 // settle accepts or releases d and makes room.
-func (s *rawSink) settle(settle func(context.Context) error, ctx context.Context) error {
+func (s *rawSink) settle(ctx context.Context, settle func(context.Context) error) error {
 	s.open.Add(-1)
 	return settle(ctx)
 }
@@ -120,7 +120,7 @@ func creditKept(ctx context.Context, e *Env) error {
 		if len(sink.got) == 0 {
 			e.Pause(e.Tick / 20)
 		}
-		e.Must(sink.settle(d.Accept, ctx), "accept")
+		e.Must(sink.settle(ctx, d.Accept), "accept")
 	}
 	if most := sink.most.Load(); most > 3 {
 		return fmt.Errorf("%d deliveries were unsettled at once, with a credit of 3", most)

@@ -239,9 +239,9 @@ func publishThree(ctx context.Context, e *Env) error {
 		e.Must(client.Publish(ctx, &transport.Message{Destination: topic, Body: fmt.Appendf(nil, "%d", i)}), "publish")
 	}
 	for i, in := range inboxes {
-		got := in.wait(n)
+		in.wait(n)
 		e.Pause(e.Tick / 10)
-		if got = in.all(); len(got) != n || distinct(got) != n {
+		if got := in.all(); len(got) != n || distinct(got) != n {
 			return fmt.Errorf("subscription %d got %d messages, %d of them distinct, want %d", i, len(got), distinct(got), n)
 		}
 	}

@@ -111,14 +111,14 @@ func (n *node) match(rest string, found []*leaf) []*leaf {
 		}
 		token, after, more := strings.Cut(rest, ".")
 		next := n.next[token]
-		if n.star != nil {
-			if next == nil {
-				next = n.star
-			} else if more {
-				found = n.star.match(after, found)
-			} else if n.star.here != nil {
-				found = append(found, n.star.here)
-			}
+		switch {
+		case n.star == nil:
+		case next == nil:
+			next = n.star
+		case more:
+			found = n.star.match(after, found)
+		case n.star.here != nil:
+			found = append(found, n.star.here)
 		}
 		if next == nil {
 			return found
@@ -171,9 +171,9 @@ func (n *node) grow(token string) *node {
 // prune cuts the nodes of pattern that hold nothing any more, and reports whether n is one.
 func (n *node) prune(pattern string) bool {
 	token, rest, more := strings.Cut(pattern, ".")
-	switch {
-	case token == ">":
-	case token == "*":
+	switch token {
+	case ">":
+	case "*":
 		if n.star != nil && (!more && n.star.empty() || more && n.star.prune(rest)) {
 			n.star = nil
 		}

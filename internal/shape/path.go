@@ -37,7 +37,7 @@ func InEntry(err error, i int) error { return prepend(err, "[#"+strconv.Itoa(i)+
 const maxPath = 512
 
 func prepend(err error, segment string) error {
-	inner, ok := err.(*PathError) // not errors.As: a path below a foreign error is not ours
+	inner, ok := err.(*PathError) //nolint:errorlint // a path below a foreign error is not ours
 	switch {
 	case !ok:
 		return &PathError{Path: segment, Err: err}
@@ -53,7 +53,7 @@ func prepend(err error, segment string) error {
 
 // Split returns the path of err, if it has one, and what is wrong there.
 func Split(err error) (path string, cause error) {
-	if p, ok := err.(*PathError); ok {
+	if p, ok := err.(*PathError); ok { //nolint:errorlint // likewise
 		return p.Path, p.Err
 	}
 	return "", err

@@ -21,7 +21,7 @@ type failure struct {
 
 	// find returns the failure in the tree of a handler's error as error and as
 	// pointer to encode; nil when it is not there.
-	find func(err error) (failed error, value any)
+	find func(err error) (value any, failed error)
 
 	// receive returns a new value to decode into, and its forms as errors.
 	receive func() (target any, forms func() []error)
@@ -52,19 +52,19 @@ func newFailure[E error](code transport.Code) (failure, error) {
 }
 
 // findValue looks for E and for *E, which is an error too.
-func findValue[E error](err error) (error, any) {
+func findValue[E error](err error) (any, error) {
 	var value E
 	if errors.As(err, &value) {
-		return value, &value
+		return &value, value
 	}
 	var pointer *E
 	if errors.As(err, any(&pointer)) && pointer != nil {
-		return *pointer, pointer
+		return pointer, *pointer
 	}
 	return nil, nil
 }
 
-func findPointer[E error](err error) (error, any) {
+func findPointer[E error](err error) (any, error) {
 	var pointer E
 	if errors.As(err, &pointer) && !reflect.ValueOf(pointer).IsNil() {
 		return pointer, pointer
@@ -93,7 +93,7 @@ func (p *plan) declare(msg *transport.Message, err error) error {
 	}
 	for i := range p.spec.failures {
 		f := &p.spec.failures[i]
-		failed, value := f.find(err)
+		value, failed := f.find(err)
 		if failed == nil {
 			continue
 		}
