@@ -65,26 +65,40 @@ func (c *Conn) Drain(ctx context.Context) error {
 	if ctx == nil {
 		return c.fail("drain", "", invalid("ctx is nil: pass context.Background() at least"))
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, defaultDrain)
-		defer cancel()
-	}
+	ctx, cancel := drainTime(ctx)
+	defer cancel()
 	if !c.startDraining() {
 		return c.fail("drain", "", ErrClosed)
 	}
-	bindings := c.allBindings()
-	for _, b := range bindings {
+	c.unbindAll(ctx)
+	waitErr := c.working.Wait(ctx)
+	closeErr := c.Close()
+	if waitErr != nil {
+		return c.undrained()
+	}
+	return closeErr
+}
+
+// drainTime bounds a drain that its caller does not.
+func drainTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, defaultDrain)
+}
+
+// unbindAll ends new deliveries.
+func (c *Conn) unbindAll(ctx context.Context) {
+	for _, b := range c.allBindings() {
 		if err := b.unbind(ctx); err != nil {
 			c.logger.Warn("unbind while draining", slog.String("destination", b.pattern), slog.String("error", printable(err.Error())))
 		}
 	}
-	waitErr := c.working.Wait(ctx)
-	closeErr := c.Close()
-	if waitErr != nil {
-		return c.fail("drain", "", CodeDeadlineExceeded.Errorf("%d deliveries were still being handled, and were cancelled", c.working.Len()))
-	}
-	return closeErr
+}
+
+// undrained is the error of a drain whose time was up.
+func (c *Conn) undrained() error {
+	return c.fail("drain", "", CodeDeadlineExceeded.Errorf("%d deliveries were still being handled, and were cancelled", c.working.Len()))
 }
 
 func (c *Conn) startDraining() bool {

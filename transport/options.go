@@ -102,6 +102,13 @@ type bindOptions struct {
 	retry       settle.Policy
 }
 
+func defaultBindOptions(kind Kind) bindOptions {
+	if kind == KindTopic {
+		return bindOptions{concurrency: 1}
+	}
+	return bindOptions{concurrency: defaultConcurrency}
+}
+
 // WithGroup makes all subscriptions of that group, in all processes, share the messages: each goes to one member.
 func WithGroup(name string) BindOption { return func(o *bindOptions) { o.group = name } }
 

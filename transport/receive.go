@@ -11,7 +11,10 @@ import (
 )
 
 // A Subscription is a handler in effect, of Handle or of Subscribe.
-type Subscription struct{ b *binding }
+type Subscription struct {
+	b    *binding
+	also []*binding // on other Conns, see Conn.Spanning
+}
 
 // Handle serves a destination, in competition with all others that do, in
 // this process or elsewhere. It returns when it is in effect. The handler may call back into c.
@@ -31,7 +34,13 @@ func (c *Conn) Subscribe(ctx context.Context, pattern string, h Handler, opts ..
 // Close ends the Subscription: once it returned the handler is not entered
 // again. Handlers that run finish; what was waiting goes back to the system.
 func (s *Subscription) Close(ctx context.Context) error {
-	return s.b.conn.fail("unsubscribe", s.b.pattern, s.b.unbind(ctx))
+	err := s.b.conn.fail("unsubscribe", s.b.pattern, s.b.unbind(ctx))
+	for _, b := range s.also {
+		if other := b.conn.fail("unsubscribe", b.pattern, b.unbind(ctx)); err == nil {
+			err = other
+		}
+	}
+	return err
 }
 
 // A binding is one handler's queue and its workers.
@@ -86,15 +95,12 @@ func (c *Conn) bind(ctx context.Context, kind Kind, pattern string, h Handler, o
 	if stopped { // Close came between
 		return nil, ErrClosed
 	}
-	return &Subscription{b}, nil
+	return &Subscription{b: b}, nil
 }
 
 func (b *binding) configure(ctx context.Context, h Handler, opts []BindOption) error {
 	c := b.conn
-	b.opts.concurrency = defaultConcurrency
-	if b.kind == KindTopic {
-		b.opts.concurrency = 1
-	}
+	b.opts = defaultBindOptions(b.kind)
 	for _, opt := range opts {
 		opt(&b.opts)
 	}
