@@ -1,0 +1,74 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/transport"
+)
+
+// Open connects the transports that a route or the defaults name, each within
+// ctx, and returns the Bus over them; when one fails it closes all. Transports of
+// one URL share a Conn. opts configure every Conn; the caller closes the Bus.
+func (c *Config) Open(ctx context.Context, opts ...transport.Option) (*Bus, error) {
+	b := &Bus{config: c, byName: make(map[string]*link), registry: c.options.Codecs}
+	byURL := make(map[string]*link)
+	opts = append(opts[:len(opts):len(opts)], c.identity())
+	for _, w := range c.used() {
+		l := byURL[w.url]
+		if l == nil {
+			conn, err := c.options.Registry.Open(ctx, w.url, opts...)
+			if err != nil {
+				return nil, errors.Join(c.openError(w, err), b.Close())
+			}
+			l = &link{name: w.name, system: systemOf(w.url), Conn: conn}
+			byURL[w.url] = l
+			b.links = append(b.links, l)
+		}
+		b.byName[w.name] = l
+	}
+	b.table(c)
+	return b, nil
+}
+
+// identity tells the adapters who this process is and who owns what. A process
+// that is all services is told nothing: every destination's home is here.
+func (c *Config) identity() transport.Option {
+	if c.options.Service == "" && !c.options.Client {
+		return transport.WithService("")
+	}
+	table := make([]transport.Service, len(c.services))
+	for i, s := range c.services {
+		table[i] = s.Service
+	}
+	return transport.WithService(c.options.Service, table...)
+}
+
+func (c *Config) openError(w *wire, err error) error {
+	text := fmt.Sprintf("%s:%d:%d: %s: %s: %s", c.name, w.line, w.column, join("transports", w.name),
+		c.secrets.redactURL(w.url), c.secrets.scrub(err.Error()))
+	return &openError{text, err}
+}
+
+// An openError shows what failed to open without its secrets, and keeps the code.
+type openError struct {
+	text string
+	err  error
+}
+
+func (e *openError) Error() string { return e.text }
+func (e *openError) Unwrap() error { return e.err }
+
+// codecOf resolves a name that Parse has found in the registry; nil for none.
+func (c *Config) codecOf(name string) codecs.Codec {
+	if name == "" {
+		return nil
+	}
+	codec, err := c.options.Codecs.ByName(name)
+	if err != nil {
+		return nil
+	}
+	return codec
+}
