@@ -129,7 +129,7 @@ type Bound interface {
 }
 
 // An Envelope is a [Message] with what the core adds to it for the way.
-// Timeout is the remaining time, always positive.
+// Timeout is the remaining time; zero, on one-way messages and from foreign peers, is a message that does not expire.
 type Envelope struct {
 	Message
 	Kind         Kind

@@ -89,7 +89,8 @@ type (
 // the level of Features.Acceptance, or of WithAcceptance; ErrNoHandler that nobody
 // handles the destination, where the adapter detects it. With msg.ReplyTo set,
 // the handler's answer is sent to that destination.
-// Without a deadline in ctx, 30 s bound the call and the message's life.
+// Without a deadline in ctx, 30 s bound the call. They bound the message's life
+// too, except where Features.Durable: what is stored waits until it is handled, or Message.Timeout is up.
 func (c *Conn) Send(ctx context.Context, msg *Message, opts ...CallOption) error {
 	_, err := c.invoke(ctx, opSend, msg, opts)
 	return err
@@ -278,10 +279,11 @@ func (c *Conn) transmit(ctx context.Context, op string, msg *Message) (*Message,
 	if err := c.connected(ctx, len(msg.Body), !call.opts.failFast); err != nil {
 		return nil, err
 	}
-	e, err := c.envelope(ctx, msg, &call.opts)
+	e, err := c.envelope(ctx, op, msg)
 	if err != nil {
 		return nil, err
 	}
+	e.Idempotent, e.Acceptance = call.opts.idempotent, call.opts.acceptance
 	switch op {
 	case opSend:
 		e.Kind = KindQueue
@@ -329,9 +331,9 @@ func (c *Conn) received(reply *Envelope) (*Message, error) {
 }
 
 // envelope adds to msg what travels with it. Slices are still the caller's: adapters copy what they keep.
-func (c *Conn) envelope(ctx context.Context, msg *Message, opts *callOptions) (*Envelope, error) {
+func (c *Conn) envelope(ctx context.Context, op string, msg *Message) (*Envelope, error) {
 	deadline, _ := ctx.Deadline()
-	e := &Envelope{Message: *msg, Idempotent: opts.idempotent, Acceptance: opts.acceptance}
+	e := &Envelope{Message: *msg}
 	e.in, e.Attempt, e.Source = nil, 0, c.source
 	if e.ID == "" {
 		e.ID = c.ids.ID()
@@ -339,8 +341,12 @@ func (c *Conn) envelope(ctx context.Context, msg *Message, opts *callOptions) (*
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	if e.Timeout = time.Until(deadline); e.Timeout <= 0 {
+	left := time.Until(deadline)
+	if left <= 0 {
 		return nil, context.DeadlineExceeded
+	}
+	if !c.features.Durable || op == opRequest || op == opGather {
+		e.Timeout = left // else what is stored outlives the call, and Message.Timeout alone lets it expire
 	}
 	return e, nil
 }

@@ -347,6 +347,33 @@ func TestGather(t *testing.T) {
 	})
 }
 
+func TestADeadLetterWaitsHoweverLongItsReaderIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := open(t)
+		handle(t, conn, "work", func(context.Context, *transport.Message) (*transport.Message, error) {
+			return nil, transport.CodeInvalidArgument
+		})
+		const messages = 200 // more than the credit of a binding, so that some wait in the adapter
+		read := make(chan struct{}, messages)
+		handle(t, conn, "dead.work", func(context.Context, *transport.Message) (*transport.Message, error) {
+			time.Sleep(time.Minute) // synctest
+			read <- struct{}{}
+			return nil, nil
+		}, transport.WithConcurrency(1))
+		for range messages {
+			if err := conn.Send(t.Context(), text("work", "bad")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range messages {
+			<-read
+		}
+		if s := conn.Stats(); s.Expired != 0 || s.DeadLettered != messages {
+			t.Errorf("%d dead letters, %d expired; want %d and none", s.DeadLettered, s.Expired, messages)
+		}
+	})
+}
+
 func TestDrainLetsHandlersFinishAndRefusesTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := open(t)

@@ -47,9 +47,6 @@ func handling(ctx context.Context) *inbound {
 func newInbound(b *binding, d Delivery) *inbound {
 	e := d.Envelope()
 	in := &inbound{b: b, d: d, env: e, key: e.Key, attempt: max(e.Attempt, 1)}
-	if e.Timeout <= 0 {
-		e.Timeout = defaultTimeout
-	}
 	in.prepare()
 	return in
 }
@@ -58,12 +55,18 @@ func newInbound(b *binding, d Delivery) *inbound {
 func (in *inbound) prepare() {
 	in.msg = in.env.Message
 	in.msg.in, in.msg.Attempt = in, in.attempt
-	in.ctx.deadline = time.Now().Add(in.env.Timeout)
+	if in.lasts() {
+		in.msg.Timeout = defaultTimeout
+	}
+	in.ctx.deadline = time.Now().Add(in.msg.Timeout)
 	in.ctx.parent, in.ctx.values = in.b.conn.base, in.value
 	if c, ok := in.d.(interface{ Context() context.Context }); ok {
 		in.ctx.also = c.Context()
 	}
 }
+
+// lasts reports whether the message does not expire; its handler then has the default time for each attempt.
+func (in *inbound) lasts() bool { return in.env.Timeout <= 0 }
 
 // retried reports whether this is not the first time that the handler of this process sees the message.
 func (in *inbound) retried() bool { return in.attempt > max(in.env.Attempt, 1) }
@@ -103,6 +106,9 @@ func (in *inbound) serve() {
 
 // begin reports whether the handler is to run.
 func (in *inbound) begin() bool {
+	if in.lasts() {
+		in.ctx.deadline = time.Now().Add(defaultTimeout) // the wait for a worker took none of it
+	}
 	if in.expired() {
 		in.b.conn.counts.expired.Add(1)
 		in.accept()

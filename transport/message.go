@@ -28,7 +28,7 @@ type Message struct {
 	Key           string        // messages of one key and sender keep their order where Features.OrderedByKey; at most 256 bytes
 	Params        url.Values    // named parts, path and query on REST; at most 64, 8 KiB
 	Time          time.Time     // when it was sent, by the sender's clock; set by the Conn when zero
-	Timeout       time.Duration // inbound, the time that remained on arrival; outbound, a bound beside ctx's when positive
+	Timeout       time.Duration // inbound, the time that remained on arrival; outbound, when positive, a bound beside ctx's, and where Features.Durable the life of what is sent or published
 	Attempt       int           // inbound, 1 for the first delivery; outbound ignored
 	Header        Header        // the application's fields
 	Body          []byte        // nil and empty are the same; at most 4 MiB, or Features.MaxBody if less

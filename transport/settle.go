@@ -148,7 +148,7 @@ func (in *inbound) deadLetter() *Envelope {
 		e.Destination = deadPrefix + in.b.opts.group + "." + in.env.Destination
 	}
 	why := outward(in.err)
-	e.Attempt, e.Timeout = 0, defaultTimeout
+	e.Attempt, e.Timeout = 0, 0 // it waits until somebody reads it
 	e.Header.Set("dead-reason", clip(why.Code.String()+": "+printable(why.Message), 512))
 	e.Header.Set("dead-attempts", strconv.Itoa(in.attempt))
 	e.Header.Set("dead-destination", in.env.Destination)

@@ -44,6 +44,8 @@ func deadlineCases() []Case {
 			Rule: "Deadlines hold on whatever clock: an hour on a fake one takes no time.", Run: longDeadline},
 		{ID: "T232", Group: "D", Sections: []string{"3.2"}, Needs: []string{"Send"}, Timing: true,
 			Rule: "A message whose time is up before its handler starts is dropped and counted.", Run: expiredDropped},
+		{ID: "T233", Group: "D", Sections: []string{"3.1"}, Needs: []string{"Send", "Durable"},
+			Rule: "What is stored outlives the deadline of its sender, and is handled by whoever comes.", Run: storedOutlives, Inverse: nothingToOutlive},
 	}
 }
 
@@ -430,3 +432,22 @@ func expiredDropped(ctx context.Context, e *Env) error {
 	}
 	return nil
 }
+
+func storedOutlives(ctx context.Context, e *Env) error {
+	server, client := e.Pair(ctx)
+	dest := e.Name("patient")
+	short, cancel := context.WithTimeout(ctx, 10*e.Tick)
+	defer cancel()
+	e.Must(client.Send(short, &transport.Message{Destination: dest, Body: []byte("kept")}), "send before there is a handler")
+	<-short.Done()
+	in := newInbox(e)
+	e.Handle(ctx, server, dest, in.handle)
+	got := in.wait(1)
+	if string(got[0].Body) != "kept" || got[0].Timeout <= 0 {
+		return fmt.Errorf("got body %q with %v left, want what was stored and the handler's own time", got[0].Body, got[0].Timeout)
+	}
+	return nil
+}
+
+// nothingToOutlive: where nothing is stored, T232 holds that time is up with the sender's.
+func nothingToOutlive(ctx context.Context, e *Env, _ string) error { return expiredDropped(ctx, e) }

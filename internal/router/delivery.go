@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"math"
 	"net/url"
 	"slices"
 	"sync/atomic"
@@ -145,6 +146,15 @@ func (d *delivery) setTimeout(left time.Duration) {
 		d.env, d.shared = &own, false
 	}
 	d.env.Timeout = left
+}
+
+// expiry is when the time of e is up: never, for one without.
+func expiry(e *transport.Envelope) time.Time {
+	left := e.Timeout
+	if left <= 0 {
+		left = math.MaxInt64
+	}
+	return time.Now().Add(left)
 }
 
 // drop tells whoever waits for an answer that nobody will get d.

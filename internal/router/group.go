@@ -159,7 +159,7 @@ func (q *queue) unsettle(m *member) []*delivery {
 		q.unsettled--
 		q.unpin(d)
 		if d.due.IsZero() {
-			d.size, d.due = weigh(d.env), time.Now().Add(d.env.Timeout)
+			d.size, d.due = weigh(d.env), expiry(d.env)
 		}
 		moved = append(moved, d)
 	}

@@ -67,7 +67,7 @@ func (q *queue) offer(d *delivery, wait bool) outcome {
 		return got
 	}
 	d.size = weigh(d.env)
-	d.due = time.Now().Add(d.env.Timeout)
+	d.due = expiry(d.env)
 	switch {
 	case q.blocked.empty() && q.fits(d):
 		q.wait(d)
@@ -214,7 +214,9 @@ func (q *queue) fresh(d *delivery) bool {
 		q.lose(d, context.DeadlineExceeded)
 		return false
 	}
-	d.setTimeout(left)
+	if d.env.Timeout > 0 {
+		d.setTimeout(left)
+	}
 	return true
 }
 
@@ -262,7 +264,7 @@ func (q *queue) putBack(d *delivery) {
 	n := d.again()
 	d.after = n
 	if n.size = d.size; n.due.IsZero() {
-		n.size, n.due = weigh(n.env), time.Now().Add(n.env.Timeout)
+		n.size, n.due = weigh(n.env), expiry(n.env)
 	}
 	if !d.to.gone {
 		n.refused = d.to
