@@ -97,7 +97,7 @@ func (b *Bus) outbound(op string, msg *transport.Message) (l *leg, out *transpor
 		e.Op, e.Destination, e.Adapter = op, msg.Destination, l.Features().Adapter
 		return nil, nil, e
 	}
-	if l.timeout == 0 || msg.Timeout > 0 && msg.Timeout <= l.timeout {
+	if l.timeout == 0 || l.keeps(op) || msg.Timeout > 0 && msg.Timeout <= l.timeout {
 		return l, msg, nil
 	}
 	if out, _ = b.timed.Get().(*transport.Message); out == nil {
@@ -106,6 +106,18 @@ func (b *Bus) outbound(op string, msg *transport.Message) (l *leg, out *transpor
 	*out = *msg
 	out.Timeout = l.timeout
 	return l, out, nil
+}
+
+// keeps reports whether what op writes outlives its call: then a route's timeout bounds the call, and
+// must not become Message.Timeout, which lets the message expire (semantics §3.1).
+func (l *leg) keeps(op string) bool { return l.Features().Durable && (op == "send" || op == "publish") }
+
+// bound is ctx with the route's timeout, for calls that cannot have it as Message.Timeout.
+func (l *leg) bound(ctx context.Context, op string) (context.Context, context.CancelFunc) {
+	if l.timeout == 0 || ctx == nil || !l.keeps(op) {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, l.timeout)
 }
 
 func (b *Bus) release(msg, out *transport.Message) {
@@ -122,6 +134,8 @@ func (b *Bus) Send(ctx context.Context, msg *transport.Message, opts ...transpor
 		return err
 	}
 	defer b.release(msg, out)
+	ctx, cancel := l.bound(ctx, "send")
+	defer cancel()
 	return l.Send(ctx, out, opts...)
 }
 
@@ -152,6 +166,8 @@ func (b *Bus) Publish(ctx context.Context, msg *transport.Message, opts ...trans
 		return err
 	}
 	defer b.release(msg, out)
+	ctx, cancel := l.bound(ctx, "publish")
+	defer cancel()
 	return l.Publish(ctx, out, opts...)
 }
 
