@@ -182,7 +182,7 @@ func (e *Envelope) setError(name, value string) bool {
 	case "detail":
 		i := strings.LastIndexByte(value, ' ')
 		b, bad := base64.RawStdEncoding.DecodeString(value[i+1:])
-		if i < 0 || bad != nil || len(err.Details) >= maxErrorDetails {
+		if i < 0 || bad != nil || !validText(value) || len(err.Details) >= maxErrorDetails {
 			return false
 		}
 		err.Details = append(err.Details, Detail{unescapeText(value[:i]), b})
@@ -265,7 +265,7 @@ func escapeText(s string) string {
 
 func unescapeText(s string) string {
 	if !strings.Contains(s, "%") {
-		return s
+		return strings.ToValidUTF8(s, "\uFFFD")
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -210,7 +210,7 @@ func TestFieldsRoundTrip(t *testing.T) {
 }
 
 func FuzzSetField(f *testing.F) {
-	for _, seed := range [][2]string{{"polywire-timeout", "5s"}, {"polywire-detail", "a b"}, {"polywire-param", "a=b"}, {"polywire-code", "x"}, {"k", "v"}, {"polywire-time", "2026"}} {
+	for _, seed := range [][2]string{{"polywire-timeout", "5s"}, {"polywire-detail", "a b"}, {"polywire-detail", "\xc1 "}, {"polywire-error", "\xc1"}, {"polywire-param", "a=b"}, {"polywire-code", "x"}, {"k", "v"}, {"polywire-time", "2026"}} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
