@@ -1,0 +1,243 @@
+// Package httpwire carries polywire over HTTP, without a broker.
+//
+//	Send, Request, Publish, Gather ─▶ home of the destination ─┬▶ this process: its router
+//	                                                           └▶ another: POST /send/…, /request/… ─▶ its router
+//	Handle    ─▶ the own router
+//	Subscribe ─▶ the own router, and GET /subscribe/… at every home whose topics the pattern can match
+//
+// A destination's home is the service that owns it (Setup.Services), and a topic
+// lives at its publisher's home. Each process is a node: a router of
+// internal/router, with a face of HTTP where it listens. curl is a full peer;
+// docs/wire/http.md specifies paths, headers and streams.
+package httpwire
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/polywire/polywire/internal/reconnect"
+	"github.com/polywire/polywire/internal/router"
+	"github.com/polywire/polywire/transport"
+)
+
+// Factory opens nodes by URLs of the scheme http:
+//
+//	http://localhost:8080           everything has its home there; this process is a client of that node
+//	http://?listen=127.0.0.1:8080   this process is the home of everything, and serves it there
+//	http://                         the table of services says who is the home of what, and where this process listens
+//
+// Options: listen=ADDRESS to serve at; connections=10000 served at once; attach,
+// with which the node lets other processes handle destinations, and a Conn opened
+// with its address binds handlers there. Without TLS it has no scheme https yet:
+// put a proxy before it, or stay on networks that you trust.
+func Factory() transport.Factory {
+	return transport.Factory{
+		Name:    "http",
+		Schemes: []string{"http"},
+		Features: func(u *url.URL) (transport.Features, error) {
+			_, err := parseOptions(u)
+			return features(), err
+		},
+		Open: open,
+	}
+}
+
+func features() transport.Features {
+	return transport.Features{
+		Adapter: "http",
+		Send:    true, Request: true, Publish: true, Gather: true,
+		Groups: true, Wildcards: true, OrderedByKey: true,
+		Acceptance:       transport.Queued,
+		DetectsNoHandler: true, DetectsNoHandlerOnRequest: true,
+		CountsResponders: true, CancelsRemotely: true, RelativeExpiry: true,
+	}
+}
+
+// An adapter is one node.
+//
+// Lock order: remote.attaching before adapter.mu, binding.mu before
+// attachment.mu, stream.mu last; none of them but attaching is held during I/O.
+type adapter struct {
+	opts    options
+	limits  limits
+	setup   transport.Setup
+	homes   *homes
+	router  *router.Router
+	node    *node        // the face of router; nil without a listener
+	calls   *http.Client // for messages
+	streams *http.Client // for streams and settlements, which must not wait for calls
+	base    context.Context
+	cancel  context.CancelFunc // ends base, and with it every stream
+	work    sync.WaitGroup     // goroutines of streams and gathers; Close waits for them
+
+	mu       sync.Mutex // guards the fields below
+	bindings map[*binding]struct{}
+	links    map[string]*peerLink // by host:port
+	closed   bool
+}
+
+func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+	opts, err := parseOptions(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	a := &adapter{
+		opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{}),
+		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
+	}
+	if a.homes, err = newHomes(&opts, &s); err != nil {
+		return nil, err
+	}
+	a.base, a.cancel = context.WithCancel(context.Background())
+	a.calls, a.streams = newClient(&a.limits, 1024), newClient(&a.limits, 0)
+	if err = a.start(ctx); err != nil {
+		_ = a.Close(ctx) // err is the one to tell
+		return nil, err
+	}
+	return a, nil
+}
+
+// start opens the listener and, where all has one home elsewhere, the link to that.
+func (a *adapter) start(ctx context.Context) error {
+	listen := a.opts.listen
+	if listen == "" && a.homes.self != nil {
+		listen = a.homes.self.listen
+	}
+	if listen != "" {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+		if err != nil {
+			return transport.CodeUnavailable.Errorf("cannot listen at %.128q: %w", listen, err)
+		}
+		a.node = newNode(a, l)
+	}
+	if only := a.homes.only(); only != nil {
+		_, err := a.link(ctx, only.endpoints[0])
+		return err
+	}
+	return nil
+}
+
+// newClient makes a client that follows no redirect, unpacks nothing and has
+// connections of its own. most bounds them for each peer; 0 is no bound.
+func newClient(l *limits, most int) *http.Client {
+	dialer := &net.Dialer{Timeout: l.dial}
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, DisableCompression: true,
+			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
+			IdleConnTimeout: l.idle / 2, MaxResponseHeaderBytes: int64(l.headers),
+			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
+		},
+	}
+}
+
+func (a *adapter) Features() transport.Features { return features() }
+
+// Addr is where the node listens; empty when it does not.
+func (a *adapter) Addr() string {
+	if a.node == nil {
+		return ""
+	}
+	return a.node.listener.Addr().String()
+}
+
+// Ping asks the home of everything whether it is there; a node that is its own home is, until Close.
+func (a *adapter) Ping(ctx context.Context) error {
+	a.mu.Lock()
+	closed := a.closed
+	a.mu.Unlock()
+	only := a.homes.only()
+	switch {
+	case closed:
+		return transport.ErrClosed
+	case only == nil:
+		return nil
+	}
+	resp, err := a.get(ctx, a.calls, only.endpoints[0], "/healthz", "")
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close() // nothing of it is wanted
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return transport.CodeUnavailable.Errorf("%s is not healthy: status %d", only.name, resp.StatusCode)
+	}
+	return nil
+}
+
+func (a *adapter) Close(ctx context.Context) error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return nil
+	}
+	a.closed = true
+	bindings, links := a.bindings, a.links
+	a.bindings = nil
+	a.mu.Unlock()
+	if a.node != nil {
+		a.node.stopListening()
+	}
+	for _, l := range links {
+		l.close()
+	}
+	for b := range bindings {
+		b.abandon(ctx)
+	}
+	a.cancel()
+	err := a.router.Close(ctx)
+	if a.node != nil {
+		err = errors.Join(err, a.node.close(ctx))
+	}
+	err = errors.Join(err, wait(ctx, &a.work))
+	a.calls.CloseIdleConnections()
+	a.streams.CloseIdleConnections()
+	return err
+}
+
+// wait waits for w within ctx.
+func wait(ctx context.Context, w *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { // ends with what it waits for, whose context has ended
+		w.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// spawn starts a goroutine that Close waits for; false when Close came first.
+func (a *adapter) spawn(f func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return false
+	}
+	a.work.Go(f)
+	return true
+}
+
+// A peerLink keeps one link to a peer alive.
+type peerLink struct {
+	ready chan struct{} // closed by who made it, once sup or err is set
+	sup   *reconnect.Supervisor[*link]
+	err   error
+}
+
+func (p *peerLink) close() {
+	<-p.ready
+	if p.sup == nil {
+		return
+	}
+	if last, live := p.sup.Close(); live {
+		last.fail(transport.ErrClosed)
+	}
+}

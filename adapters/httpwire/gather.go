@@ -1,0 +1,90 @@
+package httpwire
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// An answers collects what subscriptions reply until the visitor's connection has room.
+type answers struct {
+	mu   sync.Mutex
+	list []*transport.Envelope
+	all  bool          // no more can come
+	wake chan struct{} // room for one; written by take, read by the visit
+}
+
+func (g *answers) take(e *transport.Envelope) {
+	g.mu.Lock()
+	if e == nil {
+		g.all = true
+	} else {
+		g.list = append(g.list, e)
+	}
+	g.mu.Unlock()
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (g *answers) next() ([]*transport.Envelope, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := g.list
+	g.list = nil
+	return list, g.all
+}
+
+// gather publishes, sends the head of the answer once all subscriptions have the
+// message, and then one line for each reply.
+func (v *visit) gather(destination string) error {
+	e, err := v.message(destination)
+	if err != nil {
+		return err
+	}
+	if v.r.Header.Get(timeoutField) == "" {
+		e.Timeout = defaultGather
+	}
+	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout)
+	defer cancel()
+	e.Kind = transport.KindTopic
+	if v.r.Header.Get("Polywire-Id") != "" {
+		e.Accept = unescape(v.r.Header.Get("Polywire-Accept")) // Accept itself tells the form of the lines
+	} else {
+		e.Accept = ""
+	}
+	g := &answers{wake: make(chan struct{}, 1)}
+	if err := v.n.a.router.Gather(ctx, e, g.take); err != nil {
+		return err
+	}
+	w := v.begin()
+	for {
+		list, all := g.next()
+		for _, reply := range list {
+			v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) //nolint:errcheck // the write fails too
+			if w.write(replyEvent(reply)) != nil {
+				return nil
+			}
+		}
+		if all {
+			return v.endGather(w, "complete")
+		}
+		_ = v.rc.Flush()
+		select {
+		case <-g.wake:
+		case <-ctx.Done():
+			return v.endGather(w, "deadline")
+		case <-v.n.closing:
+			return nil
+		}
+	}
+}
+
+func (v *visit) endGather(w *eventWriter, why string) error {
+	_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
+	_ = w.write(&event{End: why}) // a peer that is gone needs no end
+	return nil
+}

@@ -1,0 +1,326 @@
+package httpwire
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// Names of fields that HTTP or polywire's use of it give a meaning.
+const (
+	contentType    = "Content-Type"
+	accept         = "Accept"
+	headerList     = "Polywire-Header" // application fields that HTTP cannot carry under their own names
+	paramList      = "Polywire-Param"
+	codeField      = "Polywire-Code"
+	reasonField    = "Polywire-Reason"
+	orderField     = "Polywire-Order" // keys of the application's fields in order, where the wire does not keep it
+	timeoutField   = "Polywire-Timeout"
+	ackField       = "Polywire-Ack"
+	streamField    = "Polywire-Stream"
+	nodeField      = "Polywire-Node"
+	reservedPrefix = "Polywire-"
+)
+
+// Limits of the application's header, which the core has too; here they refuse before anything is kept.
+const (
+	maxFields     = 64 + 4 // what made a message a dead letter comes on top
+	maxFieldBytes = 17 << 10
+)
+
+// wireName gives the field that carries one of Envelope.Fields, and "" for those
+// that travel otherwise: in the path, the status, the body, or not at all.
+func wireName(key string) string {
+	switch key {
+	case "polywire-id":
+		return "Polywire-Id"
+	case "polywire-source":
+		return "Polywire-Source"
+	case "polywire-reply-to":
+		return "Polywire-Reply-To"
+	case "polywire-correlation-id":
+		return "Polywire-Correlation-Id"
+	case "polywire-content-type":
+		return "Polywire-Content-Type"
+	case "polywire-accept":
+		return "Polywire-Accept"
+	case "polywire-key":
+		return "Polywire-Key"
+	case "polywire-time":
+		return "Polywire-Time"
+	case "polywire-timeout":
+		return timeoutField
+	case "polywire-idempotent":
+		return "Polywire-Idempotent"
+	case "polywire-responder":
+		return "Polywire-Responder"
+	case "polywire-param":
+		return paramList
+	}
+	return ""
+}
+
+// fieldName is the inverse of wireName.
+func fieldName(name string) string {
+	key := strings.ToLower(name)
+	if wireName(key) == "" {
+		return ""
+	}
+	return key
+}
+
+// putFields writes what e holds besides its destination, body and error. Accept
+// says whether the wire's own Accept is free to carry the message's.
+func putFields(h http.Header, e *transport.Envelope, acceptFree bool) {
+	for key, value := range e.Fields() {
+		switch {
+		case key == "polywire-content-type" && plain(value):
+			h[contentType] = []string{value}
+		case key == "polywire-accept" && acceptFree && plain(value) && value != "*/*":
+			h[accept] = []string{value}
+		case key == "polywire-param":
+			name, v, _ := strings.Cut(value, "=")
+			h[paramList] = append(h[paramList], escape(name)+"="+escape(v))
+		case strings.HasPrefix(key, "polywire-"):
+			if name := wireName(key); name != "" {
+				h[name] = []string{escape(value)}
+			}
+		case key == "traceparent" || key == "tracestate":
+			h[http.CanonicalHeaderKey(key)] = []string{value}
+		}
+	}
+	putApplication(h, e.Header)
+}
+
+// putApplication writes the application's fields: under their own names where
+// those arrive as they are through any proxy, else in the list of escaped ones.
+func putApplication(h http.Header, fields transport.Header) {
+	if fields.Len() == 0 {
+		return
+	}
+	var native, listed, order []string
+	for key, value := range fields.All() {
+		order = append(order, key)
+		name := http.CanonicalHeaderKey(key)
+		if h[name] != nil || reserved(name) || !plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
+			h[headerList] = append(h[headerList], key+"="+escape(value))
+			listed = append(listed, key)
+			continue
+		}
+		h[name] = []string{value}
+		native = append(native, key)
+	}
+	slices.Sort(native)
+	if !slices.Equal(order, append(native, listed...)) {
+		h[orderField] = []string{strings.Join(order, ",")}
+	}
+}
+
+// repeated reports whether key has several values, whose lines a proxy may join or reorder.
+func repeated(fields transport.Header, key string) bool {
+	n := 0
+	for k := range fields.All() {
+		if k == key {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// takeFields reads what a peer wrote into e: fields of polywire, then the
+// application's under their own names, sorted, then the escaped ones in order.
+func takeFields(h http.Header, e *transport.Envelope) error {
+	var own []string
+	for name := range h {
+		switch {
+		case strings.HasPrefix(name, reservedPrefix):
+			if err := takeReserved(h, name, e); err != nil {
+				return err
+			}
+		case !reserved(name):
+			own = append(own, name)
+		}
+	}
+	if v := h.Get(contentType); v != "" && e.ContentType == "" {
+		e.SetField("polywire-content-type", v)
+	}
+	slices.Sort(own)
+	var found []field
+	for _, name := range own {
+		for _, v := range h[name] {
+			found = append(found, field{strings.ToLower(name), v})
+		}
+	}
+	for entry := range entries(h[headerList]) {
+		key, v, _ := strings.Cut(entry, "=")
+		found = append(found, field{strings.ToLower(key), unescape(v)})
+	}
+	size := 0
+	for _, f := range ordered(found, h[orderField]) {
+		size += len(f.key) + len(f.value)
+		if e.Header.Len() >= maxFields || size > maxFieldBytes {
+			return transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
+		}
+		e.SetField(f.key, f.value) // what is no valid field is left out, as semantics §2.3 has it
+	}
+	return nil
+}
+
+type field struct{ key, value string }
+
+// ordered puts fields in the order that lines tell; those that it does not name come last.
+func ordered(fields []field, lines []string) []field {
+	if len(lines) == 0 || len(fields) > 4*maxFields {
+		return fields
+	}
+	out := make([]field, 0, len(fields))
+	for key := range entries(lines) {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+		if i >= 0 {
+			out = append(out, fields[i])
+			fields = slices.Delete(fields, i, i+1)
+		}
+	}
+	return append(out, fields...)
+}
+
+func takeReserved(h http.Header, name string, e *transport.Envelope) error {
+	switch name {
+	case headerList, orderField:
+		return nil // see takeFields
+	case paramList:
+		for entry := range entries(h[name]) {
+			k, v, _ := strings.Cut(entry, "=")
+			e.SetField("polywire-param", unescape(k)+"="+unescape(v))
+		}
+		return nil
+	}
+	key := fieldName(name)
+	if key == "" {
+		return nil // not a peer's to set, or nothing that is known
+	}
+	if v := unescape(h.Get(name)); !e.SetField(key, v) && name == timeoutField {
+		return invalid("%s: use a duration as 500ms, or milliseconds", timeoutField)
+	}
+	return nil
+}
+
+// takeAccept reads the media types wanted for the reply. Any type is no wish.
+func takeAccept(h http.Header, e *transport.Envelope) {
+	if v := h.Get(accept); e.Accept == "" && v != "*/*" {
+		e.SetField("polywire-accept", v)
+	}
+}
+
+// entries yields the elements of a list field, which may have come as one line or as many.
+func entries(lines []string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, line := range lines {
+			for part := range strings.SplitSeq(line, ",") {
+				if part = strings.Trim(part, " \t"); part != "" && !yield(part) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// reserved reports whether a name, in canonical form, belongs to HTTP: clients,
+// servers and proxies write, read or change it, so it is no field of the
+// application's on the wire. docs/wire/http.md holds the table.
+func reserved(name string) bool {
+	switch name {
+	case "Accept", "Age", "Allow", "Alt-Svc", "Authorization", "Cache-Control", "Clear-Site-Data", "Connection", "Cookie", "Cookie2",
+		"Date", "Dnt", "Early-Data", "Etag", "Expect", "Expires", "Forwarded", "From", "Host", "Http2-Settings", "Idempotency-Key",
+		"Keep-Alive", "Last-Modified", "Link", "Location", "Max-Forwards", "Nel", "Origin", "Pragma", "Priority", "Range", "Referer",
+		"Refresh", "Report-To", "Retry-After", "Server", "Server-Timing", "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via", "Warning",
+		"Www-Authenticate", "X-Real-Ip", "X-Request-Id":
+		return true
+	}
+	for _, family := range [...]string{
+		"Accept-", "Access-Control-", "Cf-", "Content-", "Cross-Origin-", "If-", "Polywire-", "Proxy-", "Sec-", "X-Amzn-", "X-Forwarded-", "X-Envoy-",
+	} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	return false
+}
+
+// plain reports whether a value travels as a field's value and arrives unchanged.
+func plain(s string) bool {
+	if s == "" || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// escape makes any text an element of a list field: visible ASCII but % and ,
+// stands for itself, and so does a space that is not at an end; other bytes are %XX.
+func escape(s string) string {
+	n := 0
+	for i := range len(s) {
+		if escaped(s, i) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+2*n)
+	for i := range len(s) {
+		if c := s[i]; escaped(s, i) {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func escaped(s string, i int) bool {
+	c := s[i]
+	return c < 0x20 || c > 0x7e || c == '%' || c == ',' || c == ' ' && (i == 0 || i == len(s)-1)
+}
+
+// unescape undoes escape. A % that no two hex digits follow stands for itself.
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16 {
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+			continue
+		}
+		b = append(b, s[i])
+	}
+	if !utf8.Valid(b) {
+		return "\x00" // no valid value: SetField leaves it out
+	}
+	return string(b)
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}

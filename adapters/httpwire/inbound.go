@@ -1,0 +1,261 @@
+package httpwire
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A binding delivers from the own router and from streams of other nodes to one
+// sink. It implements [transport.Bound].
+type binding struct {
+	a       *adapter
+	spec    transport.Binding
+	sink    transport.Sink
+	local   transport.Bound // nil where this process is home of nothing that matches
+	remotes []*remote       // never changes
+
+	mu      sync.Mutex // guards stopped, and is held while a remote delivers
+	stopped bool
+}
+
+func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink) (transport.Bound, error) {
+	b := &binding{a: a, spec: spec, sink: sink}
+	local, hosts, err := a.sources(&spec)
+	if err != nil {
+		return nil, err
+	}
+	n := len(hosts)
+	if local {
+		n++
+	}
+	// The sources share the credit; each has some, so that none is shut out.
+	credit := max(max(spec.Credit, spec.Concurrency)/max(n, 1), 1)
+	for _, host := range hosts {
+		b.remotes = append(b.remotes, &remote{b: b, host: host, credit: credit})
+	}
+	if !a.register(b) {
+		return nil, transport.ErrClosed
+	}
+	if err := b.open(ctx, local, credit); err != nil {
+		b.abandon(context.WithoutCancel(ctx))
+		a.forget(b)
+		return nil, err
+	}
+	return b, nil
+}
+
+// sources says where what a binding wants comes from.
+func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, err error) {
+	switch spec.Kind {
+	case transport.KindTopic:
+		for _, p := range a.homes.publishers(spec.Pattern) {
+			hosts = append(hosts, p.endpoints...)
+		}
+		return a.homes.local(), hosts, nil
+	case transport.KindQueue:
+		home := a.homes.of(spec.Pattern)
+		switch {
+		case home == nil:
+			return true, nil, nil
+		case home == a.homes.rest:
+			return false, home.endpoints, nil // which may refuse it
+		}
+		return false, nil, transport.CodePermissionDenied.Errorf(
+			"%s belongs to service %s, and is handled in its process alone: start this as %s, or change what services own", spec.Pattern, home.name, home.name)
+	}
+	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
+}
+
+func (a *adapter) register(b *binding) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return false
+	}
+	a.bindings[b] = struct{}{}
+	return true
+}
+
+func (a *adapter) forget(b *binding) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.bindings, b)
+}
+
+// open puts b into effect everywhere. Homes that are away are waited for within ctx.
+func (b *binding) open(ctx context.Context, local bool, credit int) error {
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	defer cancel()
+	if local {
+		spec := b.spec
+		spec.Credit, spec.Concurrency = credit, min(spec.Concurrency, credit)
+		bound, err := b.a.router.Bind(ctx, spec, b.sink)
+		if err != nil {
+			return err
+		}
+		b.mu.Lock()
+		b.local = bound
+		b.mu.Unlock()
+	}
+	failed := make(chan error, len(b.remotes)) // one from each goroutine below
+	for _, r := range b.remotes {
+		go func() { failed <- r.open(ctx) }() // ends within ctx; waited for here
+	}
+	var first error
+	for range b.remotes {
+		if err := <-failed; err != nil && first == nil {
+			first = err
+			cancel()
+		}
+	}
+	return first
+}
+
+func (b *binding) ReplyAddress() string { return "" }
+
+// Unbind ends deliveries; streams stay open until what they brought is settled.
+func (b *binding) Unbind(ctx context.Context) error {
+	b.mu.Lock()
+	b.stopped = true
+	local := b.local
+	b.mu.Unlock()
+	var err error
+	if local != nil {
+		err = local.Unbind(ctx)
+	}
+	for _, r := range b.remotes {
+		r.stop(ctx)
+	}
+	b.a.forget(b)
+	return err
+}
+
+// abandon ends deliveries at once, and gives up what is unsettled.
+func (b *binding) abandon(ctx context.Context) {
+	b.mu.Lock()
+	b.stopped = true
+	local := b.local
+	b.mu.Unlock()
+	if l, ok := local.(interface{ Abandon(context.Context) error }); ok {
+		_ = l.Abandon(ctx) // fails with ctx alone
+	}
+	for _, r := range b.remotes {
+		r.abandon(ctx)
+	}
+}
+
+// deliver hands a message of a stream to the sink, unless the binding has ended.
+func (b *binding) deliver(d *delivery) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return false
+	}
+	b.sink.Deliver(d)
+	return true
+}
+
+// A remote is a binding's part at one other node. Its attachment is replaced when the connection is lost.
+type remote struct {
+	b      *binding
+	host   string
+	credit int
+
+	attaching sync.Mutex // held while a stream is opened
+
+	mu      sync.Mutex // guards the fields below
+	current *attachment
+	ended   bool // no attachment is wanted any more
+}
+
+// open attaches for the first time, within ctx.
+func (r *remote) open(ctx context.Context) error {
+	for {
+		sup, err := r.b.a.link(ctx, r.host)
+		if err == nil {
+			var l *link
+			if l, err = sup.Get(ctx); err == nil {
+				err = r.attach(ctx, l)
+			}
+		}
+		if err == nil || ctx.Err() != nil || !errors.Is(err, transport.CodeUnavailable) {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return transport.CodeUnavailable.Errorf("%w, and not for as long as could be waited", err)
+		}
+	}
+}
+
+// live returns the attachment in effect, if there is one.
+func (r *remote) live() *attachment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil || r.current.isDead() {
+		return nil
+	}
+	return r.current
+}
+
+// attach opens the stream if none is open. With l it shares its end: one lost stream makes the link new, and with it every stream.
+func (r *remote) attach(ctx context.Context, l *link) error {
+	r.attaching.Lock()
+	defer r.attaching.Unlock()
+	r.mu.Lock()
+	ended := r.ended
+	r.mu.Unlock()
+	if ended || r.live() != nil {
+		return nil
+	}
+	t, err := r.dial(ctx, l)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.current = t
+	ended = r.ended
+	r.mu.Unlock()
+	if ended { // Unbind came between
+		t.lose(transport.ErrClosed)
+	}
+	return nil
+}
+
+// refused reports whether err is the peer's word that it does not want this binding; then it is lost for good.
+func (r *remote) refused(err error) bool {
+	var e *transport.Error
+	if !errors.As(err, &e) || e.Code != transport.CodePermissionDenied && e.Code != transport.CodeUnauthenticated && e.Code != transport.CodeInvalidArgument {
+		return false
+	}
+	r.mu.Lock()
+	ended := r.ended
+	r.ended = true
+	r.mu.Unlock()
+	if !ended {
+		r.b.sink.Lost(err)
+	}
+	return true
+}
+
+func (r *remote) take() *attachment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	return r.current
+}
+
+func (r *remote) stop(ctx context.Context) {
+	if t := r.take(); t != nil {
+		t.stop(ctx)
+	}
+}
+
+func (r *remote) abandon(ctx context.Context) {
+	if t := r.take(); t != nil {
+		t.flush(ctx)
+		t.lose(transport.ErrClosed)
+	}
+}

@@ -1,0 +1,200 @@
+package httpwire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/internal/reconnect"
+	"github.com/polywire/polywire/transport"
+)
+
+// A link is a connection that a peer holds open while it lives, so that its end
+// is noticed at once. Servers that know nothing of polywire answer and end
+// it; then calls that fail tell. It implements [reconnect.Session].
+type link struct {
+	cancel context.CancelFunc
+	once   sync.Once
+	done   chan struct{} // closed by fail
+	err    error         // written before done is closed
+}
+
+func (l *link) Done() <-chan struct{} { return l.done }
+func (l *link) Err() error            { return l.err }
+
+// fail ends the link.
+func (l *link) fail(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.done)
+		l.cancel()
+	})
+}
+
+// link returns the supervised link to host, and makes it when it is the first to ask.
+func (a *adapter) link(ctx context.Context, host string) (*reconnect.Supervisor[*link], error) {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return nil, transport.ErrClosed
+	}
+	p := a.links[host]
+	mine := p == nil
+	if mine {
+		p = &peerLink{ready: make(chan struct{})}
+		a.links[host] = p
+	}
+	a.mu.Unlock()
+	if mine {
+		a.firstLink(ctx, host, p)
+	}
+	select {
+	case <-p.ready:
+		return p.sup, p.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// firstLink makes the first attempt. When that fails, the next who asks makes another.
+func (a *adapter) firstLink(ctx context.Context, host string, p *peerLink) {
+	defer close(p.ready)
+	first, err := a.dialLink(ctx, host)
+	if err != nil {
+		p.err = err
+		a.mu.Lock()
+		delete(a.links, host)
+		a.mu.Unlock()
+		return
+	}
+	config := reconnect.Config[*link]{Dial: func(ctx context.Context) (*link, error) { return a.relink(ctx, host) }}
+	if only := a.homes.only(); only != nil && a.setup.Connected != nil {
+		config.Told = a.setup.Connected
+	}
+	p.sup = reconnect.Start(first, config)
+}
+
+// relink is dialLink with all bindings in effect again.
+func (a *adapter) relink(ctx context.Context, host string) (*link, error) {
+	l, err := a.dialLink(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range a.remotes(host) {
+		if err := r.attach(ctx, l); err != nil && !r.refused(err) {
+			l.fail(err)
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (a *adapter) remotes(host string) []*remote {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found []*remote
+	for b := range a.bindings {
+		for _, r := range b.remotes {
+			if r.host == host {
+				found = append(found, r)
+			}
+		}
+	}
+	return found
+}
+
+// dialLink makes one attempt. What it starts ends with the link or with the adapter.
+func (a *adapter) dialLink(ctx context.Context, host string) (*link, error) {
+	l := &link{done: make(chan struct{})}
+	var life context.Context
+	life, l.cancel = context.WithCancel(a.base)
+	stop := context.AfterFunc(ctx, l.cancel)
+	resp, err := a.get(life, a.streams, host, "/healthz?watch", ndjson)
+	if !stop() || err != nil {
+		l.cancel()
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK || resp.Header.Get(nodeField) == "" {
+		_ = resp.Body.Close() // a foreign server, which answers: that is all there is to know
+		return l, nil
+	}
+	watch := func() {
+		defer resp.Body.Close()
+		l.fail(unavailable(host, a.watch(resp.Body, l.cancel)))
+	}
+	if !a.spawn(watch) {
+		l.cancel()
+		_ = resp.Body.Close()
+		return nil, transport.ErrClosed
+	}
+	return l, nil
+}
+
+// watch reads signs of life until they end.
+func (a *adapter) watch(body io.Reader, cancel context.CancelFunc) error {
+	silence := time.AfterFunc(a.limits.silence, cancel)
+	defer silence.Stop()
+	r := &eventReader{from: bufio.NewReader(body), limit: 1 << 10, alive: func() { silence.Reset(a.limits.silence) }}
+	for {
+		if _, err := r.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// get asks host for a path.
+func (a *adapter) get(ctx context.Context, c *http.Client, host, path, want string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
+	if err != nil {
+		return nil, invalid("address %.128q: %w", host, err)
+	}
+	if want != "" {
+		req.Header[accept] = []string{want}
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unavailable(host, err)
+	}
+	return resp, nil
+}
+
+func unavailable(host string, err error) *transport.Error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, err)
+	}
+	return transport.CodeUnavailable.Errorf("%s cannot be reached: %w", host, err)
+}
+
+// suspect tells the link to host that a call could not reach it.
+func (a *adapter) suspect(host string, err error) {
+	a.mu.Lock()
+	p := a.links[host]
+	a.mu.Unlock()
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.ready:
+	default:
+		return
+	}
+	if p.sup == nil {
+		return
+	}
+	if l, live := p.sup.Current(); live {
+		l.fail(err)
+	}
+}

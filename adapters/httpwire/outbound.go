@@ -1,0 +1,174 @@
+package httpwire
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/polywire/polywire/transport"
+)
+
+func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
+	home := a.homes.of(e.Destination)
+	if home == nil {
+		return a.router.Send(ctx, e)
+	}
+	return a.oneWay(ctx, home, "/send/", e)
+}
+
+func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
+	home := a.homes.of(e.Destination)
+	if home == nil {
+		return a.router.Publish(ctx, e)
+	}
+	return a.oneWay(ctx, home, "/publish/", e)
+}
+
+func (a *adapter) oneWay(ctx context.Context, home *peers, path string, e *transport.Envelope) error {
+	reply, err := a.exchange(ctx, home, path, e)
+	switch {
+	case err != nil:
+		return err
+	case reply.Err != nil:
+		return reply.Err
+	}
+	return ctx.Err()
+}
+
+// Request posts to the home and takes its answer for the handler's.
+func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
+	home := a.homes.of(e.Destination)
+	if home == nil {
+		return a.router.Request(ctx, e)
+	}
+	reply, err := a.exchange(ctx, home, "/request/", e)
+	if err == nil && reply.Err != nil && errors.Is(reply.Err, transport.ErrNoHandler) {
+		return nil, reply.Err
+	}
+	return reply, err
+}
+
+// exchange posts e and reads the whole answer.
+func (a *adapter) exchange(ctx context.Context, home *peers, path string, e *transport.Envelope) (*transport.Envelope, error) {
+	resp, err := a.post(ctx, home, path, e)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return a.answer(ctx, resp)
+}
+
+func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.Envelope, error) {
+	limit := a.setup.MaxBody
+	if resp.StatusCode/100 != 2 {
+		limit = maxProblem
+	}
+	body, err := readBody(resp.Body, resp.ContentLength, limit)
+	switch {
+	case err == nil:
+		return decodeReply(resp.Header, resp.StatusCode, body)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, transport.CodeResourceExhausted) && resp.StatusCode/100 != 2:
+		return decodeReply(resp.Header, resp.StatusCode, nil)
+	case errors.Is(err, transport.CodeResourceExhausted):
+		return nil, err
+	}
+	return nil, unavailable(resp.Request.URL.Host, err)
+}
+
+// post tries the endpoints of home in turn, as long as it is certain that none got the message.
+func (a *adapter) post(ctx context.Context, home *peers, path string, e *transport.Envelope) (*http.Response, error) {
+	header := make(http.Header, 16)
+	putFields(header, e, path != "/gather/")
+	if path == "/gather/" {
+		header[accept] = []string{ndjson}
+	}
+	body := bytes.Clone(e.Body) // the transport may still read it when the verb has returned
+	var failed error
+	for _, host := range home.order(e.Key) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+path+e.Destination, bytes.NewReader(body))
+		if err != nil {
+			return nil, invalid("address %.128q: %w", host, err)
+		}
+		req.Header = header
+		resp, err := a.calls.Do(req)
+		if err == nil {
+			return resp, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		failed = unavailable(host, err)
+		a.suspect(host, failed)
+		if op := new(net.OpError); !errors.As(err, &op) || op.Op != "dial" {
+			return nil, failed
+		}
+	}
+	return nil, failed
+}
+
+// Gather returns once the home has given the message to its subscriptions, which it
+// tells by the head of its answer. The answers follow as lines.
+func (a *adapter) Gather(ctx context.Context, e *transport.Envelope, reply func(*transport.Envelope)) error {
+	home := a.homes.of(e.Destination)
+	if home == nil {
+		return a.router.Gather(ctx, e, reply)
+	}
+	resp, err := a.post(ctx, home, "/gather/", e)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get(contentType), ndjson) {
+		defer resp.Body.Close()
+		return a.noGather(ctx, resp)
+	}
+	collect := func() {
+		defer resp.Body.Close()
+		a.collect(ctx, resp.Body, reply)
+	}
+	if !a.spawn(collect) {
+		_ = resp.Body.Close()
+		return transport.ErrClosed
+	}
+	return nil
+}
+
+func (a *adapter) noGather(ctx context.Context, resp *http.Response) error {
+	answer, err := a.answer(ctx, resp)
+	switch {
+	case err != nil:
+		return err
+	case answer.Err != nil:
+		return answer.Err
+	}
+	return transport.CodeUnknown.Errorf("the peer answered a gather with status %d and no %s", resp.StatusCode, ndjson)
+}
+
+// collect hands over answers until they end; the end of the connection alone ends nothing, since more may have been on the way.
+func (a *adapter) collect(ctx context.Context, body io.Reader, reply func(*transport.Envelope)) {
+	r := &eventReader{from: bufio.NewReader(body), limit: maxLine(a.setup.MaxBody), alive: func() {}}
+	for ctx.Err() == nil {
+		v, err := r.next()
+		if err != nil {
+			return
+		}
+		if v.End != "" {
+			if v.End == "complete" {
+				reply(nil)
+			}
+			return
+		}
+		e, err := v.envelope(a.setup.MaxBody)
+		if err != nil {
+			e = &transport.Envelope{Err: asError(err)}
+		}
+		e.Kind = transport.KindReply
+		reply(e)
+	}
+}

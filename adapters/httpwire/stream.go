@@ -1,0 +1,386 @@
+package httpwire
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// defaultCredit is how many messages wait for a subscriber that settles none.
+const defaultCredit = 256
+
+// A stream is a binding of the router whose messages go to a visitor. It
+// implements [transport.Sink].
+//
+// A visitor that asked for credit settles each message by POST /stream/TOKEN and
+// answers it by POST /stream/TOKEN/N; for any other a message is done with once it is written.
+type stream struct {
+	token string
+	auto  bool
+	bound transport.Bound // set before the visitor learns token
+
+	mu    sync.Mutex // guards the fields below
+	last  uint64
+	open  map[uint64]*held
+	queue []queued
+	wake  chan struct{} // room for one; written by signal, read by the visit
+	stop  bool          // the visitor wants no more; over once nothing is open
+	over  bool
+}
+
+// A held delivery is one that the visitor has not settled and answered.
+type held struct {
+	d       transport.Delivery
+	wanted  bool // an answer is
+	settled bool
+	unwatch func() bool
+}
+
+// A queued event waits to be written: a message, or the word that its caller gave up.
+type queued struct {
+	n      uint64
+	d      transport.Delivery // nil for a cancellation
+	cancel bool
+}
+
+func (v *visit) subscribe(pattern string) error {
+	group := v.r.URL.Query().Get("group")
+	if group != "" && (len(group) > 48 || strings.Contains(group, ".") || transport.CheckDestination(group) != nil) {
+		return invalid("group %.64q: use 1 to 48 of [A-Za-z0-9_-]", group)
+	}
+	return v.stream(transport.Binding{Kind: transport.KindTopic, Pattern: pattern, Group: group})
+}
+
+// handle attaches a handler of another process, where the node's options let it.
+func (v *visit) handle(destination string) error {
+	if !v.n.a.opts.attach {
+		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
+	}
+	return v.stream(transport.Binding{Kind: transport.KindQueue, Pattern: destination})
+}
+
+func (v *visit) stream(b transport.Binding) error {
+	s := &stream{token: rand.Text(), open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
+	if err := s.credit(&b, v.r.URL.Query(), v.n.a.limits.credit); err != nil {
+		return err
+	}
+	if s.auto && b.Kind == transport.KindQueue {
+		return invalid("handling takes ?credit=N: a message that is not settled is lost with the connection")
+	}
+	var err error
+	if s.bound, err = v.n.a.router.Bind(v.r.Context(), b, s); err != nil {
+		return err
+	}
+	defer s.end()
+	if !s.auto {
+		if !v.n.register(s) {
+			return transport.ErrClosed
+		}
+		defer v.n.unregister(s)
+		v.w.Header()[streamField] = []string{s.token}
+	}
+	v.w.Header()[nodeField] = []string{"1"}
+	v.run(s, v.begin())
+	return nil
+}
+
+func (s *stream) credit(b *transport.Binding, q url.Values, most int) error {
+	s.auto = !q.Has("credit")
+	if s.auto {
+		b.Credit = defaultCredit
+		return nil
+	}
+	n, err := strconv.ParseUint(q.Get("credit"), 10, 31)
+	if err != nil || n == 0 {
+		return invalid("credit=%.32q: use how many messages may be unsettled at once", q.Get("credit"))
+	}
+	b.Credit = int(min(n, uint64(most)))
+	return nil
+}
+
+// run writes events until the visitor is gone, is too slow, or wants no more.
+func (v *visit) run(s *stream, w *eventWriter) {
+	tick := time.NewTicker(v.n.a.limits.ping)
+	defer tick.Stop()
+	for {
+		batch, over := s.take()
+		for _, q := range batch {
+			_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
+			if w.write(s.event(&q)) != nil {
+				return
+			}
+		}
+		if len(batch) > 0 && v.rc.Flush() != nil {
+			return
+		}
+		s.written(batch)
+		if over {
+			return
+		}
+		select {
+		case <-s.wake:
+		case <-tick.C:
+			_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
+			if w.ping() != nil || v.rc.Flush() != nil {
+				return
+			}
+		case <-v.r.Context().Done():
+			return
+		case <-v.n.closing:
+			return
+		}
+	}
+}
+
+func (s *stream) take() ([]queued, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.queue
+	s.queue = nil
+	return batch, s.over || s.stop && len(s.open) == 0
+}
+
+func (s *stream) event(q *queued) *event {
+	if q.cancel {
+		return &event{Cancel: q.n}
+	}
+	e := q.d.Envelope()
+	v := messageEvent(e)
+	if !s.auto {
+		v.N, v.Reply, v.Gather = q.n, e.ReplyAddress != "", e.Gather
+	}
+	return v
+}
+
+// written settles what a visitor got that settles nothing itself.
+func (s *stream) written(batch []queued) {
+	if !s.auto {
+		return
+	}
+	for _, q := range batch {
+		s.silent(q.n)
+		s.done(q.n, false)
+	}
+}
+
+// Deliver queues a message for the visitor, which the binding's credit bounds.
+func (s *stream) Deliver(d transport.Delivery) {
+	e := d.Envelope()
+	h := &held{d: d, wanted: e.ReplyAddress != ""}
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		giveBack(h)
+		return
+	}
+	s.last++
+	n := s.last
+	s.open[n] = h
+	s.queue = append(s.queue, queued{n: n, d: d})
+	if c, ok := d.(interface{ Context() context.Context }); ok && h.wanted {
+		h.unwatch = context.AfterFunc(c.Context(), func() { s.cancelled(n) })
+	}
+	s.mu.Unlock()
+	s.signal()
+}
+
+// Lost is never called by a router.
+func (s *stream) Lost(error) {}
+
+func (s *stream) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// cancelled tells the visitor that nobody waits for its answer any more.
+func (s *stream) cancelled(n uint64) {
+	s.mu.Lock()
+	h := s.open[n]
+	if h != nil {
+		h.wanted = false
+		if h.settled {
+			delete(s.open, n)
+		}
+		if !s.auto {
+			s.queue = append(s.queue, queued{n: n, cancel: true})
+		}
+	}
+	s.mu.Unlock()
+	s.signal()
+}
+
+// done settles a message; ErrStale when it was before.
+func (s *stream) done(n uint64, release bool) error {
+	s.mu.Lock()
+	h := s.open[n]
+	if h == nil || h.settled {
+		s.mu.Unlock()
+		return transport.ErrStale
+	}
+	h.settled = true
+	if release {
+		h.wanted = false // whoever gets it next answers
+	}
+	s.forget(n, h)
+	s.mu.Unlock()
+	s.signal()
+	if release {
+		return h.d.Release(context.Background())
+	}
+	return h.d.Accept(context.Background())
+}
+
+// forget drops what is settled and answered. mu is held.
+func (s *stream) forget(n uint64, h *held) {
+	if !h.settled || h.wanted {
+		return
+	}
+	delete(s.open, n)
+	if h.unwatch != nil {
+		h.unwatch()
+	}
+}
+
+// answer gives the one answer to a message; nil says that there will be none.
+func (s *stream) answer(n uint64, e *transport.Envelope) error {
+	s.mu.Lock()
+	h := s.open[n]
+	if h == nil || !h.wanted {
+		s.mu.Unlock()
+		return transport.ErrStale
+	}
+	h.wanted = false
+	s.forget(n, h)
+	s.mu.Unlock()
+	s.signal()
+	return h.d.Reply(context.Background(), e)
+}
+
+func (s *stream) silent(n uint64) { _ = s.answer(n, nil) } // none was wanted, then
+
+// end gives back what the visitor left. A request may have run, so it fails; nobody else gets it.
+func (s *stream) end() {
+	_ = s.bound.Unbind(context.Background()) // waits for Deliver alone, which does not block
+	s.mu.Lock()
+	s.over = true
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	for _, h := range open {
+		if h.unwatch != nil {
+			h.unwatch()
+		}
+		giveBack(h)
+	}
+}
+
+func giveBack(h *held) {
+	ctx := context.Background()
+	e := h.d.Envelope()
+	if h.wanted {
+		var lost *transport.Envelope
+		if !e.Gather {
+			lost = &transport.Envelope{Err: transport.CodeUnavailable.Errorf("the handler's connection was lost before it answered")}
+		}
+		_ = h.d.Reply(ctx, lost) // stale when its caller is gone
+	}
+	switch {
+	case h.settled:
+	case e.ReplyAddress != "":
+		_ = h.d.Accept(ctx)
+	default:
+		_ = h.d.Release(ctx)
+	}
+}
+
+func (n *node) register(s *stream) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return false
+	}
+	n.streams[s.token] = s
+	return true
+}
+
+func (n *node) unregister(s *stream) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.streams, s.token)
+}
+
+// settle takes settlements of a stream, or with a number the answer to a message of it.
+func (v *visit) settle(path string) error {
+	token, number, answer := strings.Cut(path, "/")
+	s := v.n.stream(token)
+	if s == nil {
+		return transport.CodeNotFound.Errorf("no such stream: it ended, and what was not settled went back")
+	}
+	if answer {
+		return v.answer(s, number)
+	}
+	body, err := v.body(v.n.a.limits.settle)
+	if err != nil {
+		return err
+	}
+	var told settlement
+	if err := json.Unmarshal(body, &told); err != nil {
+		return invalid("a settlement is JSON as {\"accept\":[1,2],\"release\":[3]}: %w", err)
+	}
+	s.apply(&told)
+	if told.Stop {
+		if err := s.bound.Unbind(v.r.Context()); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.stop = true
+		s.mu.Unlock()
+		s.signal()
+	}
+	v.write(204, nil)
+	return nil
+}
+
+func (s *stream) apply(told *settlement) {
+	for _, n := range told.Silent {
+		s.silent(n)
+	}
+	for _, n := range told.Accept {
+		_ = s.done(n, false) // stale is harmless
+	}
+	for _, n := range told.Release {
+		_ = s.done(n, true)
+	}
+}
+
+func (v *visit) answer(s *stream, number string) error {
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return invalid("%.32q: use the number of a message of the stream", number)
+	}
+	body, err := v.body(max(v.n.a.setup.MaxBody, maxProblem))
+	if err != nil {
+		return err
+	}
+	e, err := decodeReply(v.r.Header, 0, body)
+	if err != nil {
+		return err
+	}
+	if len(e.Body) > v.n.a.setup.MaxBody {
+		return tooLarge(v.n.a.setup.MaxBody)
+	}
+	if err := s.answer(n, e); err != nil {
+		return transport.CodeNotFound.Errorf("message %d of the stream is answered, or nobody waits for it", n)
+	}
+	v.write(204, nil)
+	return nil
+}
