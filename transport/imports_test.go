@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"transport/contract":        {module + "transport", module + "codecs", module + "internal/shape"},
 	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", "go.yaml.in/yaml/v4"},
 	"codecs":                    {},
+	"codecs/all":                {module + "codecs", module + "codecs/"},
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"internal/router":           {module + "transport", module + "internal/router/"},
 	"internal/reconnect":        {module + "transport"},
