@@ -67,9 +67,9 @@ func stalledHandler(ctx context.Context, e *Env) error {
 	var calls sync.WaitGroup
 	for range e.Count(20) {
 		calls.Go(func() {
+			start := time.Now()
 			short, cancel := context.WithTimeout(ctx, 2*e.Tick)
 			defer cancel()
-			start := time.Now()
 			_, err := client.Request(short, &transport.Message{Destination: dest})
 			if problem := wrongCode(err, transport.CodeDeadlineExceeded); problem != "" {
 				e.Errorf("%s", problem)
