@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/shape":            {},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
 	"adapters/httpwire":         {module + "transport", module + "internal/"},
-	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go"},
+	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go", "golang.org/x/sync/semaphore"},
 	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
 	"adapters/all":              {module + "transport", module + "adapters/"},
 	"conformance":               {},
