@@ -156,7 +156,9 @@ func takeFields(h http.Header, e *transport.Envelope) error {
 	}
 	for entry := range entries(h[headerList]) {
 		key, v, _ := strings.Cut(entry, "=")
-		found = append(found, field{strings.ToLower(key), unescape(v)})
+		if key = strings.ToLower(key); !strings.HasPrefix(key, "polywire-") && key != "traceparent" && key != "tracestate" {
+			found = append(found, field{key, unescape(v)}) // what is not the application's has a header of its own
+		}
 	}
 	size := 0
 	for _, f := range ordered(found, h[orderField]) {

@@ -1,8 +1,12 @@
 package httpwire
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -75,4 +79,14 @@ func openAdapter(ctx context.Context, rawURL string) (transport.Adapter, error) 
 	return Factory().Open(ctx, transport.Setup{
 		URL: u, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {},
 	})
+}
+
+func bufioReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
+
+// foreign starts a server that knows nothing of polywire, and returns the URL of a client of it.
+func foreign(t testing.TB, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
 }

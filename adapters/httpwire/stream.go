@@ -87,7 +87,10 @@ func (v *visit) stream(b transport.Binding) error {
 		v.w.Header()[streamField] = []string{s.token}
 	}
 	v.w.Header()[nodeField] = []string{"1"}
-	v.run(s, v.begin())
+	w := v.begin()
+	_ = w.ping() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
+	_ = v.rc.Flush()
+	v.run(s, w)
 	return nil
 }
 
