@@ -253,7 +253,9 @@ func (q *queue) expire() {
 		}
 		d = next
 	}
-	q.reapSoon()
+	if q.count+q.unsettled == 0 { // else nothing is to be reaped, and reap would come back here from each orphan to the next
+		q.reapSoon()
+	}
 }
 
 // clear drops what waits for a next member, as there will be none.

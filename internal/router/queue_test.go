@@ -616,3 +616,21 @@ func TestBindRefusesWhatIsNoPattern(t *testing.T) {
 		}
 	}
 }
+
+func TestAbandonedDestinationsDoNotReapEachOtherForEver(t *testing.T) {
+	r := start(t, Options{})
+	var bounds []transport.Bound
+	for _, name := range []string{"a", "b", "c"} {
+		bounds = append(bounds, bind(t, r, queueOf(name, 1), &keeper{}))
+		send(t, r, mail(name, "unsettled"))
+		send(t, r, mail(name, "waits"))
+	}
+	for _, b := range bounds {
+		if err := b.Unbind(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.orphans); n != 3 {
+		t.Errorf("%d destinations wait for their next handler, want 3", n)
+	}
+}
