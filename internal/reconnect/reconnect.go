@@ -61,7 +61,8 @@ func Start[S Session](first S, config Config[S]) *Supervisor[S] {
 	return s
 }
 
-// Get returns the live session, and waits for one within ctx.
+// Get returns the live session, and waits for one within ctx. It returns none
+// that is lost already, also when the supervisor has not noticed yet.
 func (s *Supervisor[S]) Get(ctx context.Context) (S, error) {
 	var none S
 	for {
@@ -71,7 +72,7 @@ func (s *Supervisor[S]) Get(ctx context.Context) (S, error) {
 		switch {
 		case closed:
 			return none, ErrClosed
-		case live:
+		case live && !lost(current):
 			return current, nil
 		}
 		select {
@@ -79,6 +80,15 @@ func (s *Supervisor[S]) Get(ctx context.Context) (S, error) {
 		case <-ctx.Done():
 			return none, ctx.Err()
 		}
+	}
+}
+
+func lost(s Session) bool {
+	select {
+	case <-s.Done():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -233,6 +233,19 @@ func TestGetWaitsWithinItsContextAndThroughManyFailures(t *testing.T) {
 	})
 }
 
+func TestGetNeverReturnsASessionThatIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{dial: func(_ context.Context, n int) (*life, error) { return newLife(n), nil }}
+		first := newLife(0)
+		s := w.supervise(first)
+		defer s.Close()
+		close(first.done) // whether the supervisor has seen it or not
+		if got, err := s.Get(t.Context()); err != nil || got.n != 1 {
+			t.Errorf("Get = %v, %v; want session 1", got, err)
+		}
+	})
+}
+
 func TestGetIsReleasedByClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{dial: refuse}
