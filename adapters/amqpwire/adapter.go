@@ -156,6 +156,25 @@ func (a *adapter) session(ctx context.Context) (*session, error) {
 	return s, err
 }
 
+// inSession runs f in the live session. When that turns out to be lost and l is
+// not written, another session can take it: f runs again in the next.
+func (a *adapter) inSession(ctx context.Context, l *letter, f func(*session) error) error {
+	for {
+		s, err := a.session(ctx)
+		if err != nil {
+			return err
+		}
+		if err = f(s); err == nil || l.wrote || !lostWith(err) {
+			return err
+		}
+		select {
+		case <-s.done: // the library has told, or is about to
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Bind starts consuming. A binding that is made while the connection is remade waits for it.
 func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink) (transport.Bound, error) {
 	b := newBinding(a, spec, sink)

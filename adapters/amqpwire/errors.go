@@ -46,6 +46,11 @@ func openError(err error) error {
 	return wireError(err)
 }
 
+// lostWith reports whether err tells that the connection is gone.
+func lostWith(err error) bool {
+	return errors.Is(err, errSessionClosed) || errors.Is(err, amqp.ErrClosed)
+}
+
 // permanent reports whether an answer of the broker will be the same next time, so that a binding is lost.
 func permanent(err error) bool {
 	return errors.Is(err, transport.CodePermissionDenied) || errors.Is(err, transport.CodeFailedPrecondition)

@@ -30,18 +30,20 @@ func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
 func (a *adapter) sendDurable(ctx context.Context, e *transport.Envelope) error {
 	queue := a.names.sends(e.Destination)
 	for try := 0; ; try++ {
-		s, err := a.session(ctx)
-		if err != nil {
+		l := &letter{key: queue, mandatory: e.Acceptance != transport.Written}
+		err := a.inSession(ctx, l, func(s *session) error {
+			if err := s.ensureQueue(ctx, queue); err != nil {
+				return err
+			}
+			err := s.write(ctx, e, l)
+			if errors.Is(err, errReturned) {
+				s.forget(queue)
+			}
 			return err
-		}
-		if err := s.ensureQueue(ctx, queue); err != nil {
-			return err
-		}
-		err = a.writeTo(ctx, s, e, &letter{key: queue, mandatory: e.Acceptance != transport.Written})
+		})
 		if !errors.Is(err, errReturned) {
 			return err
 		}
-		s.forget(queue)
 		if try > 0 {
 			return transport.CodeUnavailable.Errorf("queue %q is deleted as fast as it is declared", queue)
 		}
@@ -67,14 +69,10 @@ func (a *adapter) reply(ctx context.Context, e *transport.Envelope) error {
 }
 
 func (a *adapter) write(ctx context.Context, e *transport.Envelope, l *letter) error {
-	s, err := a.session(ctx)
-	if err != nil {
-		return err
-	}
-	return a.writeTo(ctx, s, e, l)
+	return a.inSession(ctx, l, func(s *session) error { return s.write(ctx, e, l) })
 }
 
-func (a *adapter) writeTo(ctx context.Context, s *session, e *transport.Envelope, l *letter) error {
+func (s *session) write(ctx context.Context, e *transport.Envelope, l *letter) error {
 	msg, err := publishing(e)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -18,8 +19,12 @@ const (
 	closeFlush  = 250 * time.Millisecond
 	frameHeader = 7 // type, channel, size
 	frameEnd    = 1
-	typeHeader  = 2 // of a content header frame
-	sizeOffset  = 4 // of the body size in its payload, after class and weight
+	typeMethod  = 1
+	typeHeader  = 2  // of a content header frame
+	leadSize    = 12 // class, method or weight, and a number
+	classBasic  = 60
+	methodAck   = 80
+	methodNack  = 120
 )
 
 // A pipe is the socket under an AMQP connection.
@@ -34,9 +39,10 @@ const (
 // content header declares.
 type pipe struct {
 	net.Conn
-	in    *bufio.Reader // read by the library's one reader
-	guard guard
-	ended chan struct{} // closed by run as it returns
+	in        *bufio.Reader // read by the library's one reader
+	guard     guard
+	published atomic.Uint64 // messages handed to the library, or about to be
+	ended     chan struct{} // closed by run as it returns
 
 	mu      sync.Mutex // guards the fields below
 	out     []byte
@@ -55,9 +61,10 @@ type flushWaiter struct {
 
 func newPipe(conn net.Conn, limit uint64) *pipe {
 	p := &pipe{
-		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer), guard: guard{limit: limit},
+		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+	p.guard = guard{limit: limit, published: p.published.Load}
 	go p.run() // ends with Close or a failed write; the session waits for it
 	return p
 }
@@ -184,18 +191,21 @@ func (p *pipe) finish(err error) {
 	p.waiters = nil
 }
 
-// A guard follows the frames of an inbound stream and refuses a content header
-// that declares more than limit.
+// A guard follows the frames of an inbound stream and refuses what the library
+// would follow without end: a content header that declares more than limit, and a
+// confirm of what was never published, up to which it counts.
 //
-//	type channel size | payload: class weight bodysize … | end
+//	type channel size | payload: class weight bodysize … | end     header frame
+//	type channel size | payload: class method tag …      | end     method frame
 type guard struct {
-	limit uint64
+	limit     uint64
+	published func() uint64 // how many messages this connection wrote
+
 	head  [frameHeader]byte
-	have  int    // bytes of head
-	kind  byte   // of the frame in progress
-	at    int    // offset in its payload
-	left  uint64 // bytes of payload and end octet to come
-	size  uint64 // declared, while it is read
+	have  int            // bytes of head
+	left  uint64         // bytes of payload and end octet to come
+	start [leadSize]byte // of the payload
+	at    int            // offset in the payload, as far as start goes
 }
 
 func (g *guard) pass(b []byte) error {
@@ -205,40 +215,33 @@ func (g *guard) pass(b []byte) error {
 			g.have += n
 			b = b[n:]
 			if g.have == frameHeader {
-				g.have, g.at, g.size = 0, 0, 0
-				g.kind, g.left = g.head[0], uint64(binary.BigEndian.Uint32(g.head[3:]))+frameEnd
+				g.have, g.at, g.left = 0, 0, uint64(binary.BigEndian.Uint32(g.head[3:]))+frameEnd
 			}
 			continue
 		}
-		n := int(min(g.left, uint64(len(b))))
-		if g.kind == typeHeader && g.at < sizeOffset+8 {
-			if err := g.inspect(b[:n]); err != nil {
-				return err
+		part := b[:min(g.left, uint64(len(b)))]
+		if g.at < leadSize {
+			g.at += copy(g.start[g.at:], part)
+			if g.at == leadSize {
+				if err := g.check(); err != nil {
+					return err
+				}
 			}
 		}
-		g.at += n
-		g.left -= uint64(n)
-		b = b[n:]
+		g.left -= uint64(len(part))
+		b = b[len(part):]
 	}
 	return nil
 }
 
-func (g *guard) inspect(payload []byte) error {
-	for i, c := range payload {
-		switch at := g.at + i; {
-		case at < sizeOffset:
-		case at < sizeOffset+8:
-			g.size = g.size<<8 | uint64(c)
-		default:
-			return g.check()
-		}
-	}
-	return g.check()
-}
-
+// check is called with the first bytes of a payload in start.
 func (g *guard) check() error {
-	if g.size > g.limit { // a prefix of the number is never larger than the number
-		return fmt.Errorf("the broker declares a body of %d bytes or more: at most %d", g.size, g.limit)
+	n := binary.BigEndian.Uint64(g.start[4:])
+	switch kind, class, method := g.head[0], binary.BigEndian.Uint16(g.start[:]), binary.BigEndian.Uint16(g.start[2:]); {
+	case kind == typeHeader && n > g.limit:
+		return fmt.Errorf("the broker declares a body of %d bytes: at most %d", n, g.limit)
+	case kind == typeMethod && class == classBasic && (method == methodAck || method == methodNack) && n > g.published():
+		return fmt.Errorf("the broker confirms message %d, which was not published", n)
 	}
 	return nil
 }

@@ -44,10 +44,9 @@ type publisher struct {
 
 // A line is the messages that await their confirm on one channel.
 type line struct {
-	mu      sync.Mutex // guards the fields below; nothing is waited for while it is held
-	next    uint64     // number of the next message, as the library counts
-	pending map[uint64]*pending
-	lost    error // set by watch when the channel has ended: nothing is pending any more
+	mu      sync.Mutex          // guards the fields below; nothing is waited for while it is held
+	next    uint64              // number of the next message, as the library counts
+	pending map[uint64]*pending // nil when the channel has ended
 }
 
 // A pending message is settled once: by its confirm, or by the loss of the channel.
@@ -64,6 +63,7 @@ type letter struct {
 	mandatory     bool
 	written       bool // the level asked for is Written: do not wait for the confirm
 	msg           amqp.Publishing
+	wrote         bool // the wire may have it, or a part of it
 }
 
 func newPublisher(s *session, window int) *publisher {
@@ -102,22 +102,27 @@ func (p *publisher) publish(ctx context.Context, l *letter) error {
 	}
 }
 
-// write puts x in line and its message on the wire. After an error x is in no line.
+// write puts x in line and its message on the wire. After an error x is in no line, and nothing was written.
 func (p *publisher) write(ctx context.Context, l *letter, x *pending) error {
-	if err := p.takeOrder(ctx); err != nil {
-		return err
+	for {
+		if err := p.takeOrder(ctx); err != nil {
+			return err
+		}
+		tag, ok := p.line.add(x)
+		if !ok {
+			<-p.order // the channel was lost meanwhile, so that takeOrder opens another
+			continue
+		}
+		defer func() { <-p.order }()
+		l.msg.Headers[tagKey] = int64(tag)
+		p.pipe.published.Add(1)
+		_, err := p.channel.PublishWithDeferredConfirm(l.exchange, l.key, l.mandatory, false, l.msg)
+		if err != nil && p.line.withdraw(tag) {
+			return wireError(err)
+		}
+		l.wrote = true
+		return nil // after an error that watch saw first, x.err tells
 	}
-	defer func() { <-p.order }()
-	tag, err := p.line.add(x)
-	if err != nil {
-		return err
-	}
-	l.msg.Headers[tagKey] = int64(tag)
-	_, err = p.channel.PublishWithDeferredConfirm(l.exchange, l.key, l.mandatory, false, l.msg)
-	if err != nil && p.line.withdraw(tag) {
-		return wireError(err)
-	}
-	return nil // after an error that watch saw first, x.err tells
 }
 
 // takeOrder returns with order held and a channel that was open a moment ago.
@@ -209,7 +214,7 @@ func (p *publisher) lost(l *line, closes <-chan *amqp.Error) {
 	if err := <-closes; err != nil {
 		cause = err
 	}
-	all := l.end(wireError(cause))
+	all := l.end()
 	for _, x := range all {
 		// The broker closes a channel for one message; which one of several is not known.
 		if x.err = wireError(cause); len(all) > 1 {
@@ -219,16 +224,17 @@ func (p *publisher) lost(l *line, closes <-chan *amqp.Error) {
 	}
 }
 
-func (l *line) add(x *pending) (tag uint64, err error) {
+// add reports false when nothing more can be confirmed.
+func (l *line) add(x *pending) (tag uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost != nil {
-		return 0, l.lost
+	if l.pending == nil {
+		return 0, false
 	}
 	tag = l.next
 	l.next++
 	l.pending[tag] = x
-	return tag, nil
+	return tag, true
 }
 
 // withdraw takes back the last message added, which was not written; false when watch has it.
@@ -259,10 +265,10 @@ func (l *line) markReturned(tag uint64) {
 	}
 }
 
-func (l *line) end(err error) map[uint64]*pending {
+func (l *line) end() map[uint64]*pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := l.pending
-	l.pending, l.lost = nil, err
+	l.pending = nil
 	return all
 }
