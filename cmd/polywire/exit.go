@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/polywire/polywire/transport"
+)
+
+const (
+	exitOK          = 0
+	exitUsage       = 2
+	exitConnect     = 3
+	exitTimeout     = 4
+	exitReply       = 5
+	exitCodec       = 6
+	exitConformance = 7
+)
+
+// An exitError is an error with the exit code that it asks for.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(err error) error      { return &exitError{exitUsage, err} }
+func codecError(err error) error { return &exitError{exitCodec, err} }
+
+// exitCode is the process's, for what a command returned. What no command wrapped is a
+// *transport.Error that was made before anything was written, or cobra's own.
+func exitCode(err error) int {
+	var chosen *exitError
+	var failed *transport.Error
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &chosen):
+		return chosen.code
+	case errors.As(err, &failed) && failed.Code == transport.CodeUnavailable:
+		return exitConnect
+	case errors.As(err, &failed) && failed.Code == transport.CodeDeadlineExceeded:
+		return exitTimeout
+	case errors.As(err, &failed) && failed.Code == transport.CodeCanceled:
+		return exitOK // interrupted by whoever started it
+	}
+	return exitUsage
+}
+
+// replied gives an error that came from the other side its exit code; what it
+// could not answer keeps that of exitCode.
+func replied(err error, reached bool) error {
+	var failed *transport.Error
+	if !reached || !errors.As(err, &failed) {
+		return err
+	}
+	switch failed.Code {
+	case transport.CodeUnavailable, transport.CodeDeadlineExceeded, transport.CodeCanceled:
+		return err
+	}
+	return &exitError{exitReply, err}
+}
+
+// nearest finds the name that was probably meant; "" when none is near.
+func nearest(got string, known []string) string {
+	best, least := "", len(got)/2+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(got), strings.ToLower(k)); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/transport"
+)
+
+const jsonType = "application/json"
+
+// maxInput bounds what is read from a file or standard input, as a body may be.
+const maxInput = 4 << 20
+
+// A letter is what the flags say of one outbound message.
+type letter struct {
+	a       *app
+	data    string
+	codec   string
+	raw     string
+	headers []string
+	params  []string
+	key     string
+	replyTo string
+	timeout time.Duration
+	api     string
+}
+
+func (l *letter) flags(f *pflag.FlagSet) {
+	f.StringVarP(&l.data, "data", "d", "", "body: JSON, @FILE, or @- for standard input")
+	f.StringVar(&l.codec, "codec", "json", "`CODEC` of the body on the wire")
+	f.StringVar(&l.raw, "content-type", "", "send the body as it is, with this media `TYPE`")
+	f.StringArrayVarP(&l.headers, "header", "H", nil, "`KEY=VALUE` of the header, repeated")
+	f.StringArrayVar(&l.params, "param", nil, "`NAME=VALUE` of the params, repeated")
+	f.StringVar(&l.key, "key", "", "`KEY` of order")
+	f.DurationVar(&l.timeout, "timeout", 0, "`TIME` for the call, as 2s; the library's own without it")
+	f.StringVar(&l.api, "api", "", "description of the API: a `FILE`, or describe to ask the service")
+}
+
+// message makes the message to destination.
+func (l *letter) message(destination string) (*transport.Message, error) {
+	body, err := l.body()
+	if err != nil {
+		return nil, err
+	}
+	m := &transport.Message{Destination: destination, Key: l.key, ReplyTo: l.replyTo, Body: body, ContentType: l.raw}
+	if l.raw == "" {
+		codec, err := l.a.codecs.ByName(l.codec)
+		if err != nil {
+			return nil, usage(err)
+		}
+		if m.ContentType, err = l.check(codec, body); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range l.headers {
+		key, value, ok := strings.Cut(h, "=")
+		if !ok {
+			return nil, usage(fmt.Errorf("-H %q: write KEY=VALUE", h))
+		}
+		m.Header.Add(key, value)
+	}
+	for _, p := range l.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, usage(fmt.Errorf("--param %q: write NAME=VALUE", p))
+		}
+		if m.Params == nil {
+			m.Params = map[string][]string{}
+		}
+		m.Params.Add(name, value)
+	}
+	return m, nil
+}
+
+// check holds the body against the codec, which for now is JSON: then the body is what goes out.
+func (l *letter) check(codec codecs.Codec, body []byte) (contentType string, err error) {
+	if len(body) == 0 {
+		return codec.ContentType(), nil
+	}
+	if codec.ContentType() != jsonType {
+		return "", usage(fmt.Errorf("codec %s needs the types of an API, and only json is spoken without: use --content-type to send bytes as they are", l.codec))
+	}
+	return jsonType, checkJSON(body)
+}
+
+func (l *letter) body() ([]byte, error) {
+	name, isFile := strings.CutPrefix(l.data, "@")
+	if !isFile {
+		return []byte(l.data), nil
+	}
+	in := l.a.in
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usage(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	body, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	switch {
+	case err != nil:
+		return nil, usage(err)
+	case len(body) > maxInput:
+		return nil, usage(fmt.Errorf("the body has more than %d bytes", maxInput))
+	}
+	return body, nil
+}
+
+func checkJSON(body []byte) error {
+	var any json.RawMessage
+	err := json.Unmarshal(body, &any)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return codecError(fmt.Errorf("the body is no JSON: %w, at byte %d; use --content-type to send bytes as they are", syntax, syntax.Offset))
+	}
+	if err != nil {
+		return codecError(fmt.Errorf("the body is no JSON: %w", err))
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A verb is a command that sends one message and prints what comes back.
+type verb struct {
+	target
+	letter
+	printer
+	style []string // of operations in a description that it may call
+}
+
+func (a *app) newVerb(style ...string) *verb {
+	return &verb{target: target{a: a}, letter: letter{a: a}, style: style}
+}
+
+func (v *verb) command(use, short, example string, run func(ctx context.Context, conn connection, m *transport.Message) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: exactly("DESTINATION")}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := v.printer.prepare(v.target.a.out); err != nil {
+			return err
+		}
+		m, err := v.message(args[0])
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		conn, err := v.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close() //nolint:errcheck // what counts has happened
+		if err := v.checkAPI(ctx, conn, m); err != nil {
+			return err
+		}
+		if v.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, v.timeout)
+			defer cancel()
+		}
+		return replied(run(ctx, conn, m), v.reached.Load())
+	}
+	v.target.flags(cmd.Flags())
+	v.letter.flags(cmd.Flags())
+	return cmd
+}
+
+func (a *app) requestCommand() *cobra.Command {
+	v := a.newVerb("method")
+	cmd := v.command("request DESTINATION", "Send a request and print the answer",
+		`  polywire request account.verify -t http://localhost:8080 -d '{"id":"7"}'
+  polywire request hello -d '{"name":"Ada"}' --serve hello=echo`,
+		func(ctx context.Context, conn connection, m *transport.Message) error {
+			reply, err := conn.Request(ctx, m)
+			if err != nil {
+				return err
+			}
+			return v.print(reply, "")
+		})
+	v.printer.flags(cmd.Flags())
+	return cmd
+}
+
+func (a *app) sendCommand() *cobra.Command {
+	v := a.newVerb("queue", "method")
+	v.output = "json"
+	cmd := v.command("send DESTINATION", "Send a one-way notification to one handler",
+		`  polywire send trip.pickup -t amqp://localhost -d @pickup.json`,
+		func(ctx context.Context, conn connection, m *transport.Message) error { return conn.Send(ctx, m) })
+	cmd.Flags().StringVar(&v.replyTo, "reply-to", "", "`DESTINATION` that the handler's answer is sent to")
+	return cmd
+}
+
+func (a *app) publishCommand() *cobra.Command {
+	v := a.newVerb("topic", "survey")
+	v.output = "json"
+	return v.command("publish DESTINATION", "Publish to every subscription",
+		`  polywire publish trip.created -t kafka://localhost:9092 --key 7 -d '{"trip":"7"}'`,
+		func(ctx context.Context, conn connection, m *transport.Message) error { return conn.Publish(ctx, m) })
+}
+
+func (a *app) gatherCommand() *cobra.Command {
+	v := a.newVerb("survey")
+	var most int
+	var opts []transport.CallOption
+	cmd := v.command("gather DESTINATION", "Publish and print the answers as they come",
+		`  polywire gather dispatch.bids -t http://localhost:8083 --max 3 --timeout 2s -d '{"trip":"7"}'`,
+		func(ctx context.Context, conn connection, m *transport.Message) error {
+			if most > 0 {
+				opts = append(opts, transport.WithMax(most))
+			}
+			g, err := conn.Gather(ctx, m, opts...)
+			if err != nil {
+				return err
+			}
+			return v.answers(g)
+		})
+	cmd.Flags().IntVar(&most, "max", 0, "end at the `N`th answer")
+	stall := cmd.Flags().Duration("stall", 0, "end when no answer came for this `TIME`")
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if *stall > 0 {
+			opts = append(opts, transport.WithStall(*stall))
+		}
+	}
+	v.printer.flags(cmd.Flags())
+	return cmd
+}
+
+// answers prints all of g; that some are errors makes no error of the command.
+func (v *verb) answers(g *transport.Gathering) error {
+	count := 0
+	for r := range g.All() {
+		count++
+		var err error
+		if failed, ok := r.Err.(*transport.Error); ok { //nolint:errorlint // a Result holds nothing else
+			err = v.failure(failed, r.From)
+		} else {
+			err = v.print(r.Message, r.From)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(v.target.a.err, "%d answers, ended by: %s\n", count, g.Reason())
+	return nil
+}
