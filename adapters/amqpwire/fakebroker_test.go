@@ -41,10 +41,17 @@ type fakeConn struct {
 
 func startFake(t testing.TB) *fakeBroker {
 	t.Helper()
+	return startFakeOn(t, func(ln net.Listener) net.Listener { return ln })
+}
+
+// startFakeOn starts it behind a listener of the test's own.
+func startFakeOn(t testing.TB, wrap func(net.Listener) net.Listener) *fakeBroker {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ln = wrap(ln)
 	b := &fakeBroker{ln: ln, start: frame(typeMethod, concat(method(10, 10), []byte{0, 9}, table(nil), long("PLAIN"), long("en_US")))}
 	binary.BigEndian.PutUint16(b.start[1:], 0)
 	b.wg.Go(b.accept)
