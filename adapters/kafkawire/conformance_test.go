@@ -1,6 +1,9 @@
 package kafkawire_test
 
 import (
+	"context"
+	"log/slog"
+	neturl "net/url"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +33,13 @@ func conform(t *testing.T, url string, tick time.Duration, peer transporttest.Pe
 	h := transporttest.FromURL(transport.NewRegistry(kafkawire.Factory()), url, url)
 	h.Share, h.Scale, h.Peer = true, 0.2, peer
 	h.Tick = tick
+	h.Adapter = func(ctx context.Context, _ *transport.Conn) (transport.Adapter, error) {
+		u, err := neturl.Parse(url)
+		if err != nil {
+			return nil, err
+		}
+		return kafkawire.Factory().Open(ctx, transport.Setup{URL: u, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {}})
+	}
 	// The fake broker's own goroutines come and go with the connections that it serves.
 	// So do the goroutines that the client makes for each fetch and each answer; descriptors are counted.
 	h.Ignore = []string{"franz-go/pkg/kfake", "kgo.(*brokerCxn).handleResps", "kgo.(*broker).handleReqs", "kgo.(*source).", "kgo.(*Client).PollRecords"}
