@@ -15,9 +15,10 @@ func (a *app) serveCommand() *cobra.Command {
 	t := &target{a: a}
 	var data string
 	cmd := &cobra.Command{
-		Use: "serve NAME echo|reply", Short: "Stand in for a service, until interrupted", Args: exactly("NAME", "echo|reply"),
+		Use: "serve NAME echo|reply|fail:CODE", Short: "Stand in for a service, until interrupted", Args: exactly("NAME", "echo|reply|fail:CODE"),
 		Long: `Serve handles NAME, and subscribes to it, with a stand-in: echo gives back what it
-gets, reply answers with the JSON of -d. It ends by an interrupt, after what it has begun.`,
+gets, reply answers with the JSON of -d, fail:not_found with that code. It ends by an interrupt,
+after what it has begun.`,
 		Example: `  polywire serve hello echo -t 'http://?listen=127.0.0.1:8080'
   polywire serve account.verify reply -d '{"ok":true}' -t amqp://localhost`,
 	}

@@ -30,7 +30,7 @@ func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.file, "config", "", "configuration `FILE`, in place of a URL")
 	f.StringVar(&t.profile, "profile", "", "`PROFILE` of the file")
 	f.StringVar(&t.service, "service", "", "`SERVICE` of the file that this process is; none of them without it")
-	f.StringArrayVar(&t.serve, "serve", nil, "`NAME=echo` or NAME=reply:JSON: serve NAME in this process too")
+	f.StringArrayVar(&t.serve, "serve", nil, "`NAME=echo`, NAME=reply:JSON or NAME=fail:CODE: serve NAME in this process too")
 }
 
 // A connection is a Conn or a Bus.
@@ -101,7 +101,7 @@ func (t *target) explain(err error) error {
 func (t *target) startStandIn(ctx context.Context, conn connection, spec string) error {
 	name, what, ok := strings.Cut(spec, "=")
 	if !ok || name == "" {
-		return usage(fmt.Errorf("--serve %q: write NAME=echo or NAME=reply:JSON", spec))
+		return usage(fmt.Errorf("--serve %q: write NAME=echo, NAME=reply:JSON or NAME=fail:CODE", spec))
 	}
 	h, err := standIn(what)
 	if err != nil {
@@ -110,10 +110,19 @@ func (t *target) startStandIn(ctx context.Context, conn connection, spec string)
 	return serveOn(ctx, conn, name, h)
 }
 
-// standIn makes the handler that echo, or reply:JSON, names.
+// standIn makes the handler that echo, reply:JSON or fail:CODE names.
 func standIn(what string) (transport.Handler, error) {
 	body, isReply := strings.CutPrefix(what, "reply:")
+	code, isFailure := strings.CutPrefix(what, "fail:")
 	switch {
+	case isFailure:
+		var c transport.Code
+		if err := c.UnmarshalText([]byte(code)); err != nil {
+			return nil, usage(fmt.Errorf("fail:%.32s: use a code, as not_found", code))
+		}
+		return func(context.Context, *transport.Message) (*transport.Message, error) {
+			return nil, c.Errorf("the stand-in fails")
+		}, nil
 	case what == "echo":
 		return func(_ context.Context, m *transport.Message) (*transport.Message, error) {
 			return &transport.Message{ContentType: m.ContentType, Header: m.Header, Body: m.Body}, nil
@@ -126,7 +135,7 @@ func standIn(what string) (transport.Handler, error) {
 			return &transport.Message{ContentType: jsonType, Body: []byte(body)}, nil
 		}, nil
 	}
-	return nil, usage(fmt.Errorf("a stand-in %q is not known (known: echo, reply:JSON)", what))
+	return nil, usage(fmt.Errorf("a stand-in %q is not known (known: echo, reply:JSON, fail:CODE)", what))
 }
 
 // serveOn handles and subscribes; what the adapter lacks is left out, unless it lacks both.
