@@ -3,8 +3,6 @@ package amqpwire
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -14,17 +12,9 @@ import (
 )
 
 const (
-	readBuffer  = 64 << 10
-	keepBuffer  = 1 << 20 // a write buffer that grew beyond is not kept
-	closeFlush  = 250 * time.Millisecond
-	frameHeader = 7 // type, channel, size
-	frameEnd    = 1
-	typeMethod  = 1
-	typeHeader  = 2  // of a content header frame
-	leadSize    = 12 // class, method or weight, and a number
-	classBasic  = 60
-	methodAck   = 80
-	methodNack  = 120
+	readBuffer = frameMax + 4<<10 // the guard looks at whole frames
+	keepBuffer = 1 << 20          // a write buffer that grew beyond is not kept
+	closeFlush = 250 * time.Millisecond
 )
 
 // A pipe is the socket under an AMQP connection.
@@ -35,12 +25,10 @@ const (
 // gathered: verbs obey their ctx, and many small messages cost one system call.
 // What may gather is bounded by the publisher's window and by what was delivered.
 //
-// Reading passes a guard, because the library collects a body of any size that a
-// content header declares.
+// Reading passes the guard.
 type pipe struct {
 	net.Conn
-	in        *bufio.Reader // read by the library's one reader
-	guard     guard
+	guard     guard         // read by the library's one reader
 	published atomic.Uint64 // messages handed to the library, or about to be
 	ended     chan struct{} // closed by run as it returns
 
@@ -60,22 +48,13 @@ type flushWaiter struct {
 }
 
 func newPipe(conn net.Conn, limit uint64) *pipe {
-	p := &pipe{
-		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer),
-		ended: make(chan struct{}), wake: make(chan struct{}, 1),
-	}
-	p.guard = guard{limit: limit, published: p.published.Load}
+	p := &pipe{Conn: conn, ended: make(chan struct{}), wake: make(chan struct{}, 1)}
+	p.guard = guard{in: bufio.NewReaderSize(conn, readBuffer), limit: limit, published: p.published.Load}
 	go p.run() // ends with Close or a failed write; the session waits for it
 	return p
 }
 
-func (p *pipe) Read(b []byte) (int, error) {
-	n, err := p.in.Read(b)
-	if bad := p.guard.pass(b[:n]); bad != nil {
-		return 0, bad
-	}
-	return n, err
-}
+func (p *pipe) Read(b []byte) (int, error) { return p.guard.Read(b) }
 
 func (p *pipe) Write(b []byte) (int, error) {
 	p.mu.Lock()
@@ -189,59 +168,4 @@ func (p *pipe) finish(err error) {
 		w.done <- err
 	}
 	p.waiters = nil
-}
-
-// A guard follows the frames of an inbound stream and refuses what the library
-// would follow without end: a content header that declares more than limit, and a
-// confirm of what was never published, up to which it counts.
-//
-//	type channel size | payload: class weight bodysize … | end     header frame
-//	type channel size | payload: class method tag …      | end     method frame
-type guard struct {
-	limit     uint64
-	published func() uint64 // how many messages this connection wrote
-
-	head  [frameHeader]byte
-	have  int            // bytes of head
-	left  uint64         // bytes of payload and end octet to come
-	start [leadSize]byte // of the payload
-	at    int            // offset in the payload, as far as start goes
-}
-
-func (g *guard) pass(b []byte) error {
-	for len(b) > 0 {
-		if g.left == 0 {
-			n := copy(g.head[g.have:], b)
-			g.have += n
-			b = b[n:]
-			if g.have == frameHeader {
-				g.have, g.at, g.left = 0, 0, uint64(binary.BigEndian.Uint32(g.head[3:]))+frameEnd
-			}
-			continue
-		}
-		part := b[:min(g.left, uint64(len(b)))]
-		if g.at < leadSize {
-			g.at += copy(g.start[g.at:], part)
-			if g.at == leadSize {
-				if err := g.check(); err != nil {
-					return err
-				}
-			}
-		}
-		g.left -= uint64(len(part))
-		b = b[len(part):]
-	}
-	return nil
-}
-
-// check is called with the first bytes of a payload in start.
-func (g *guard) check() error {
-	n := binary.BigEndian.Uint64(g.start[4:])
-	switch kind, class, method := g.head[0], binary.BigEndian.Uint16(g.start[:]), binary.BigEndian.Uint16(g.start[2:]); {
-	case kind == typeHeader && n > g.limit:
-		return fmt.Errorf("the broker declares a body of %d bytes: at most %d", n, g.limit)
-	case kind == typeMethod && class == classBasic && (method == methodAck || method == methodNack) && n > g.published():
-		return fmt.Errorf("the broker confirms message %d, which was not published", n)
-	}
-	return nil
 }
