@@ -237,14 +237,22 @@ func (a *adapter) Close(ctx context.Context) error {
 	for _, b := range all {
 		b.stop()
 	}
-	s, live := a.supervisor.Close()
-	if live {
-		for _, b := range all {
-			b.removeQueue(ctx, s)
-		}
+	if s, live := a.supervisor.Close(); live {
+		a.takeLeave(ctx, s, all)
 		s.fail(transport.ErrClosed, goodbye(ctx))
 	}
 	return a.tasks.wait(ctx)
+}
+
+// takeLeave ends the consumers, and deletes the queues that nobody else needs, so that requests are refused at once.
+func (a *adapter) takeLeave(ctx context.Context, s *session, all []*binding) {
+	ctx, cancel := context.WithDeadline(ctx, goodbye(ctx))
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, b := range all {
+		wg.Go(func() { b.leave(ctx, s) })
+	}
+	wg.Wait()
 }
 
 // goodbye is until when the broker may answer: a part of what ctx leaves, so that Close ends within it.

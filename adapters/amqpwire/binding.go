@@ -169,24 +169,39 @@ func (b *binding) Unbind(ctx context.Context) error {
 	return err
 }
 
+// leave is Unbind of a binding that was stopped, while its Conn closes.
+func (b *binding) leave(ctx context.Context, s *session) {
+	b.mu.Lock()
+	at := b.current
+	b.mu.Unlock()
+	if b.spec.Kind == transport.KindReply || at == nil || at.session != s {
+		return // the broker deletes it, or it expires
+	}
+	if at.cancel(ctx) == nil && (b.spec.Kind == transport.KindTopic || at.idle()) {
+		b.removeQueue(ctx, s)
+	}
+}
+
 // removeQueue deletes the queue of a subscription of its own, and that of requests
 // when nobody uses it and nothing waits in it. The broker does so itself with a reply
 // queue, and with those two when they expire.
 func (b *binding) removeQueue(ctx context.Context, s *session) {
-	var name string
-	shared := b.spec.Kind == transport.KindQueue
 	switch {
-	case shared:
-		name = b.a.names.requests(b.spec.Pattern)
+	case b.spec.Kind == transport.KindQueue:
+		name := b.a.names.requests(b.spec.Pattern)
+		_ = s.declare(ctx, func(ch *amqp.Channel) error { // fails when the connection is gone, or somebody came meanwhile
+			q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+			if err == nil && q.Consumers == 0 && q.Messages == 0 { // asked, as a refusal costs the channel and a line in the broker's log
+				_, err = ch.QueueDelete(name, true, true, false)
+			}
+			return err
+		})
 	case b.spec.Kind == transport.KindTopic && b.spec.Group == "":
-		name = b.queue
-	default:
-		return
+		_ = s.declare(ctx, func(ch *amqp.Channel) error { // fails when the connection is gone
+			_, err := ch.QueueDelete(b.queue, false, false, false)
+			return err
+		})
 	}
-	_ = s.declare(ctx, func(ch *amqp.Channel) error { // fails when it is in use, or the connection gone
-		_, err := ch.QueueDelete(name, shared, shared, false)
-		return err
-	})
 }
 
 // reattach follows a channel that the broker closed while the connection lives:
