@@ -117,7 +117,7 @@ func (p *pipe) signal() {
 
 func (p *pipe) run() {
 	defer close(p.ended)
-	defer p.Conn.Close() // frees the library's reader
+	defer func() { _ = p.Conn.Close() }() // frees the library's reader
 	var spare []byte
 	for range p.wake {
 		for {

@@ -93,10 +93,13 @@ func (p *publisher) publish(ctx context.Context, l *letter) error {
 	}
 	select {
 	case <-x.done:
-		if x.err == nil && x.returned {
+		switch {
+		case x.err != nil:
+			return x.err
+		case x.returned:
 			return errReturned
 		}
-		return x.err
+		return ctx.Err()
 	case <-ctx.Done():
 		return ctx.Err() // watch frees the weight when the confirm comes
 	}
@@ -193,14 +196,20 @@ func (p *publisher) watch(l *line, confirms <-chan amqp.Confirmation, returns <-
 				p.lost(l, closes)
 				return
 			}
-			if x := l.take(c.DeliveryTag); x != nil {
-				if !c.Ack {
-					x.err = transport.CodeResourceExhausted.Errorf("the broker refused to keep the message: its queue is full or failing")
-				}
-				p.settle(x)
-			}
+			p.confirmed(l, c)
 		}
 	}
+}
+
+func (p *publisher) confirmed(l *line, c amqp.Confirmation) {
+	x := l.take(c.DeliveryTag)
+	if x == nil {
+		return // confirmed before
+	}
+	if !c.Ack {
+		x.err = transport.CodeResourceExhausted.Errorf("the broker refused to keep the message: its queue is full or failing")
+	}
+	p.settle(x)
 }
 
 func (p *publisher) settle(x *pending) {

@@ -81,8 +81,8 @@ func (s *session) open(ctx context.Context, limit uint64) (err error) {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { // the library's calls obey no ctx
-		s.out.pipe.Conn.Close()
-		s.in.pipe.Conn.Close()
+		_ = s.out.pipe.Conn.Close()
+		_ = s.in.pipe.Conn.Close()
 	})
 	defer stop()
 	s.quorum = atLeast(s.in.conn.Properties, 3, 10)
@@ -109,18 +109,18 @@ func dial(ctx context.Context, o *options, limit uint64) (*link, error) {
 	if o.tls {
 		config, err := o.tlsConfig()
 		if err != nil {
-			socket.Close()
+			_ = socket.Close()
 			return nil, err
 		}
 		secure := tls.Client(socket, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			socket.Close()
+			_ = socket.Close()
 			return nil, openError(err)
 		}
 		socket = secure
 	}
 	p := newPipe(socket, limit)
-	stop := context.AfterFunc(ctx, func() { socket.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
 	defer stop()
 	conn, err := amqp.Open(p, amqp.Config{
 		SASL:  []amqp.Authentication{&amqp.PlainAuth{Username: o.user, Password: o.password}},
@@ -128,7 +128,7 @@ func dial(ctx context.Context, o *options, limit uint64) (*link, error) {
 		Properties: amqp.Table{"product": "polywire", "platform": "golang"},
 	})
 	if err != nil {
-		socket.Close() // Open leaves the socket, and its reader, as they are
+		_ = socket.Close() // Open leaves the socket, and its reader, as they are
 		_ = p.Close()
 		<-p.ended
 		return nil, openError(err)

@@ -42,18 +42,3 @@ func (t *tasks) wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-// await runs f, a call of the library that knows no ctx, as a task of t and waits for it within ctx.
-// When ctx ends first, f goes on: it ends with the connection at the latest.
-func (t *tasks) await(ctx context.Context, f func() error) error {
-	result := make(chan error, 1) // written by the task, read here unless ctx ended
-	if !t.start(func() { result <- f() }) {
-		return errSessionClosed
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
