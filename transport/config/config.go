@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +41,6 @@ type wire struct {
 	url      string // with its secrets
 	codec    string
 	features transport.Features
-	listens  bool // at the address of the service that this process is
 }
 
 // A service is one of the file's services.
@@ -76,6 +74,7 @@ type Route struct {
 	URL       string             `json:"url"`               // redacted
 	Codec     string             `json:"codec,omitempty"`
 	Timeout   time.Duration      `json:"timeout,omitempty"` // bounds every call; 0 is none beside the library's own
+	Adapter   string             `json:"adapter"`           // as in Features
 	Features  transport.Features `json:"-"`
 }
 
@@ -119,10 +118,13 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 // Route tells what applies to destination: the narrowest route that fits it,
 // else the defaults. A dead-letter destination goes where its messages come from.
 func (c *Config) Route(destination string) Route {
-	r := c.route(destination)
+	return c.public(c.route(destination))
+}
+
+func (c *Config) public(r *route) Route {
 	return Route{
 		Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
-		Codec: r.codec, Timeout: r.timeout, Features: r.wire.features,
+		Codec: r.codec, Timeout: r.timeout, Features: r.wire.features, Adapter: r.wire.features.Adapter,
 	}
 }
 
@@ -149,12 +151,4 @@ func (c *Config) used() []*wire {
 		}
 	}
 	return used
-}
-
-// direct reports whether peers of w talk to each other without a broker, and so
-// must be told who owns which destination: a queue at the destination's home is
-// what acceptance Queued means, and a URL with a host names one home for all.
-func (w *wire) direct() bool {
-	u, err := url.Parse(w.url)
-	return err == nil && u.Host == "" && w.features.Acceptance == transport.Queued && !w.features.InProcess
 }

@@ -66,7 +66,7 @@ func (d *decoder) document(root *value) {
 	d.services()
 	if d.config.fallback != nil {
 		d.routeTies()
-		d.listeners()
+		d.homes()
 	}
 }
 

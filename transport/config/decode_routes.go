@@ -1,7 +1,7 @@
 package config
 
 import (
-	"net/url"
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -105,7 +105,7 @@ func (d *decoder) fallback(r *route) {
 			d.add(position{}, "", "the codec that this process was started with: %s", err)
 		}
 	}
-	d.complete(r, &route{})
+	d.complete(r, r)
 }
 
 // complete fills in what r leaves out: the codec is that of the route, of its transport, of the defaults.
@@ -116,11 +116,11 @@ func (d *decoder) complete(r, fallback *route) {
 	if r.timeout = r.own.timeout; r.timeout == 0 {
 		r.timeout = fallback.own.timeout
 	}
-	for _, codec := range []string{d.config.options.Codec, r.own.codec, r.wire.codec, fallback.own.codec} {
-		if r.codec == "" {
-			r.codec = codec
-		}
+	own, last := r.own.codec, fallback.own.codec
+	if r == fallback {
+		own = ""
 	}
+	r.codec = cmp.Or(d.config.options.Codec, own, r.wire.codec, last)
 }
 
 // routeTies reports routes of which neither is the narrower one for a destination that both fit.
@@ -173,35 +173,4 @@ func (d *decoder) services() {
 				patterns[second], patterns[first], owners[first].Name, places[first].line, common, common)
 		}
 	})
-}
-
-// listeners lets one transport of this process listen at its service's address, and no second.
-func (d *decoder) listeners() {
-	c := d.config
-	self := c.self()
-	if self == nil || self.Listen == "" {
-		return
-	}
-	var first *wire
-	for _, w := range c.used() {
-		u, err := url.Parse(w.url)
-		switch {
-		case err != nil || !w.direct() || u.Query().Has("listen"):
-		case first == nil:
-			first, w.listens = w, true
-		case first.url != w.url:
-			d.add(w.position, join("transports", w.name), "would listen at %q of service %s, as %q does: give one of them an address of its own with ?listen=host:port, or one all the routes",
-				self.Listen, self.Name, first.name)
-		}
-	}
-}
-
-// self is the service that this process is; nil for none.
-func (c *Config) self() *service {
-	for _, s := range c.services {
-		if s.Name == c.options.Service {
-			return s
-		}
-	}
-	return nil
 }

@@ -47,7 +47,7 @@ func (x *expander) text(s string, isURL bool) (string, error) {
 			got = escapeFor(s[:len(s)-len(rest)+len(before)], tail, got)
 		}
 		if secret {
-			x.secrets.add(got)
+			x.secrets.addFile(got)
 		}
 		out.WriteString(got)
 		rest = tail
@@ -88,7 +88,7 @@ func (x *expander) file(path string) (string, error) {
 	if text == "" {
 		return "", fmt.Errorf("${file:…}: %s is empty", path)
 	}
-	x.secrets.add(text)
+	x.secrets.addFile(text)
 	return text, nil
 }
 

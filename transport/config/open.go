@@ -39,9 +39,11 @@ func (c *Config) identity() transport.Option {
 	if c.options.Service == "" && !c.options.Client {
 		return transport.WithService("")
 	}
-	table := make([]transport.Service, len(c.services))
-	for i, s := range c.services {
-		table[i] = s.Service
+	var table []transport.Service
+	for _, s := range c.services {
+		if len(s.Endpoints) > 0 || s.Name == c.options.Service { // else no direct transport carries what it owns
+			table = append(table, s.Service)
+		}
 	}
 	return transport.WithService(c.options.Service, table...)
 }

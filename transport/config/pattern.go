@@ -64,7 +64,7 @@ func openEnded(pattern string) int { return strings.Count(pattern, ">") }
 
 func wildcard(pattern string) bool { return strings.ContainsAny(pattern, "*>") }
 
-// tie finds two patterns that fit one destination while neither includes the
+// ties finds two patterns that fit one destination while neither includes the
 // other, unless a third stands for exactly what both fit. It calls report with
 // the places of the two and what they have in common.
 func ties(patterns []string, report func(first, second int, common string)) {

@@ -13,31 +13,40 @@ import (
 const hidden = "xxxxx"
 
 // secrets are the texts that must not be shown. The zero value knows none.
-type secrets struct{ texts []string }
-
-func (s *secrets) add(text string) {
-	if text != "" && !slices.Contains(s.texts, text) {
-		s.texts = append(s.texts, text)
-		slices.SortFunc(s.texts, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the longest first: one may hold another
-	}
+type secrets struct {
+	files     []string // what ${file:…} gave: hidden wherever it stands
+	passwords []string // of URLs, which redactURL hides at their place; hidden too in what others write
 }
+
+func (s *secrets) addFile(text string) { s.files = addSecret(s.files, text) }
 
 // addURL adds the password of a URL as it stands there and as it is meant.
 func (s *secrets) addURL(raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
+	if err != nil {
 		return
 	}
 	if password, ok := u.User.Password(); ok {
-		s.add(password)
 		_, escaped, _ := strings.Cut(u.User.String(), ":")
-		s.add(escaped)
+		s.passwords = addSecret(addSecret(s.passwords, password), escaped)
 	}
 }
 
+// addSecret keeps the longest first: one may hold another.
+func addSecret(to []string, text string) []string {
+	if text == "" || slices.Contains(to, text) {
+		return to
+	}
+	to = append(to, text)
+	slices.SortFunc(to, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return to
+}
+
 // scrub takes every secret out of a text that somebody else wrote.
-func (s *secrets) scrub(text string) string {
-	for _, secret := range s.texts {
+func (s *secrets) scrub(text string) string { return hide(hide(text, s.files), s.passwords) }
+
+func hide(text string, secrets []string) string {
+	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, hidden)
 	}
 	return text
@@ -75,7 +84,7 @@ func (s *secrets) redactURL(raw string) string {
 		}
 		shown.RawQuery = strings.Join(options, "&")
 	}
-	text := shown.String()
+	text := hide(shown.String(), s.files)
 	if u.Host == "" && u.Path == "" && u.Opaque == "" && !strings.Contains(text, "://") {
 		text = strings.Replace(text, ":", "://", 1) // inproc:// keeps its slashes
 	}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// String is the configuration in effect, as a file: profile, variables and
+// defaults filled in, secrets as xxxxx. Parse reads it to the same effect, but for those.
+func (c *Config) String() string {
+	root := newTree()
+	root.add("version", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: "1"})
+	transports := root.below("transports")
+	for _, w := range c.transports {
+		t := transports.below(w.name)
+		t.put("url", c.shown(c.secrets.redactURL(w.url)))
+		t.put("codec", c.codecName(w.codec))
+	}
+	if len(c.services) > 0 {
+		c.servicesText(root.below("services"))
+	}
+	c.routeText(root.below("defaults"), c.fallback, c.fallback.own.codec)
+	if len(c.routes) > 0 {
+		routes := root.below("routes")
+		for _, r := range c.routes {
+			c.routeText(routes.below(r.pattern), r, r.codec)
+		}
+	}
+	text, err := yaml.Dump(root.node, yaml.WithV3Defaults(), yaml.WithIndent(2))
+	if err != nil {
+		return "# " + err.Error() + "\n"
+	}
+	return string(text)
+}
+
+// Format prints String for every verb, so that no %+v shows a secret.
+func (c *Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
+
+func (c *Config) servicesText(all *tree) {
+	for _, s := range c.services {
+		t := all.below(s.Name)
+		t.list("owns", s.Owns)
+		t.put("listen", c.shown(s.Listen))
+		shown := make([]string, len(s.Endpoints))
+		for i, e := range s.Endpoints {
+			shown[i] = c.shown(e)
+		}
+		t.list("endpoints", shown)
+	}
+}
+
+func (c *Config) routeText(t *tree, r *route, codec string) {
+	t.put("transport", r.wire.name)
+	t.put("codec", c.codecName(codec))
+	if r.timeout > 0 {
+		t.put("timeout", formatDuration(r.timeout))
+	}
+}
+
+// codecName is name, or the one that this process was started with instead of all.
+func (c *Config) codecName(name string) string {
+	if c.options.Codec != "" {
+		return c.options.Codec
+	}
+	return name
+}
+
+// shown hides secrets, and keeps what looks like a placeholder from being one.
+func (c *Config) shown(text string) string {
+	return strings.ReplaceAll(hide(text, c.secrets.files), "${", "$${")
+}
+
+// formatDuration writes 5s, 1m and 1h rather than 5s, 1m0s and 1h0m0s.
+func formatDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// A tree is a mapping that keeps its order, to be written.
+type tree struct{ node *yaml.Node }
+
+func newTree() *tree { return &tree{&yaml.Node{Kind: yaml.MappingNode}} }
+
+func (t *tree) add(key string, n *yaml.Node) {
+	t.node.Content = append(t.node.Content, text(key), n)
+}
+
+func (t *tree) put(key, value string) {
+	if value != "" {
+		t.add(key, text(value))
+	}
+}
+
+func (t *tree) list(key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, v := range values {
+		item := text(v)
+		item.Style = yaml.DoubleQuotedStyle
+		n.Content = append(n.Content, item)
+	}
+	t.add(key, n)
+}
+
+// below adds an empty mapping and returns it.
+func (t *tree) below(key string) *tree {
+	inner := newTree()
+	t.add(key, inner.node)
+	return inner
+}
+
+func text(value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+}
