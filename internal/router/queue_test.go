@@ -634,3 +634,13 @@ func TestAbandonedDestinationsDoNotReapEachOtherForEver(t *testing.T) {
 		t.Errorf("%d destinations wait for their next handler, want 3", n)
 	}
 }
+
+func TestSendNowNeverWaits(t *testing.T) {
+	r := start(t, Options{Messages: 1})
+	bind(t, r, queueOf("a", 1), &keeper{})
+	send(t, r, mail("a", "with the handler"))
+	send(t, r, mail("a", "waits"))
+	if err := r.SendNow(t.Context(), mail("a", "too many")); !errors.Is(err, transport.CodeResourceExhausted) {
+		t.Errorf("SendNow to a full queue: %v, want ResourceExhausted", err)
+	}
+}

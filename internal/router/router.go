@@ -77,6 +77,12 @@ func (r *Router) Send(ctx context.Context, e *transport.Envelope) error {
 	return r.send(ctx, pack(e, transport.KindQueue), true)
 }
 
+// SendNow is Send that fails with CodeResourceExhausted where Send would block, for
+// callers that may be gone by the time there is room without being seen to go.
+func (r *Router) SendNow(ctx context.Context, e *transport.Envelope) error {
+	return r.send(ctx, pack(e, transport.KindQueue), false)
+}
+
 // send offers d to the queue of its destination; where it is full, it blocks if wait is set.
 func (r *Router) send(ctx context.Context, d *delivery, wait bool) error {
 	for {
