@@ -118,7 +118,7 @@ func (t *attachment) read(body io.Reader) error {
 func (t *attachment) take(v *event, limit int) error {
 	e, err := v.envelope(limit)
 	if err != nil {
-		t.tell(func(s *settlement) { s.Accept = append(s.Accept, v.N) }) // nobody could take it
+		t.refuse(v, err)
 		return nil
 	}
 	if e.Kind = t.r.b.spec.Kind; e.Kind == transport.KindQueue && e.Destination != t.r.b.spec.Pattern {
@@ -139,6 +139,22 @@ func (t *attachment) take(v *event, limit int) error {
 		_ = d.Release(t.life) // the first settlement of it
 	}
 	return nil
+}
+
+// refuse settles a message that no handler may see, and tells its caller why.
+func (t *attachment) refuse(v *event, err error) {
+	d := &delivery{t: t, n: v.N, env: &transport.Envelope{}, ctx: t.life}
+	_ = d.Accept(t.life) // the first settlement of it
+	if !v.Reply {
+		return
+	}
+	d.env.ReplyAddress = t.token
+	answer := func() {
+		ctx, cancel := context.WithTimeout(t.life, t.r.b.a.limits.write)
+		defer cancel()
+		_ = d.Reply(ctx, &transport.Envelope{Err: asError(err)}) // its caller has a deadline of its own
+	}
+	t.r.b.a.spawn(answer)
 }
 
 func (t *attachment) cancelled(n uint64) {

@@ -177,8 +177,9 @@ func (v *visit) noDeadline() {
 	_ = v.rc.SetWriteDeadline(time.Time{})
 }
 
+// send refuses when the queue is full: a visitor that gave up meanwhile is not always seen to have gone.
 func (v *visit) send(destination string) error {
-	return v.accept(destination, v.n.a.router.Send)
+	return v.accept(destination, v.n.a.router.SendNow)
 }
 
 func (v *visit) publish(destination string) error {
