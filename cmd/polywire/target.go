@@ -28,9 +28,14 @@ type target struct {
 func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVarP(&t.url, "transport", "t", "inproc://", "`URL` of the transport")
 	f.StringVar(&t.file, "config", "", "configuration `FILE`, in place of a URL")
+	t.fileFlags(f)
+	f.StringArrayVar(&t.serve, "serve", nil, "`NAME=echo`, NAME=reply:JSON or NAME=fail:CODE: serve NAME in this process too")
+}
+
+// fileFlags are those that choose within a configuration file.
+func (t *target) fileFlags(f *pflag.FlagSet) {
 	f.StringVar(&t.profile, "profile", "", "`PROFILE` of the file")
 	f.StringVar(&t.service, "service", "", "`SERVICE` of the file that this process is; none of them without it")
-	f.StringArrayVar(&t.serve, "serve", nil, "`NAME=echo`, NAME=reply:JSON or NAME=fail:CODE: serve NAME in this process too")
 }
 
 // A connection is a Conn or a Bus.

@@ -74,7 +74,7 @@ func (s *system) open(ctx context.Context, name string) (*config.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(api.Accounts.Err(), api.Trips.Err(), api.Dispatch.Err()); err != nil {
+	if err := c.Check(api.Accounts, api.Trips, api.Dispatch); err != nil {
 		return nil, err
 	}
 	return c.Open(ctx)

@@ -1,0 +1,139 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/polywire/polywire/transport/config"
+)
+
+const head = "version: 1\ntransports:\n  a: {url: \"inproc://\", codec: json}\n"
+
+// mistakes hold the exact error, which says how to mend it.
+var mistakes = map[string]struct{ file, want string }{
+	"unknown scheme": {
+		"version: 1\ntransports:\n  a: {url: \"htp://x\", codec: json}\n",
+		`taxi.yaml:3:12: transports.a.url: unknown scheme "htp" (known: direct, inproc, kafka, kafkas)`,
+	},
+	"no URL": {
+		"version: 1\ntransports:\n  a: {codec: json}\n",
+		`taxi.yaml:3:3: transports.a.url: is missing: say where the transport is, as "amqp://localhost:5672"`,
+	},
+	"an option unknown": {
+		"version: 1\ntransports:\n  a: {url: \"kafka://x?partitons=3\", codec: json}\n",
+		`taxi.yaml:3:12: transports.a.url: unknown option "partitons" (known: ca, cert, insecure-auth, key, linger, partitions, prefix, replication, sasl, session)`,
+	},
+	"unknown codec": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", codec: jsn}\n",
+		`taxi.yaml:3:32: transports.a.codec: unknown codec "jsn" (known: json); did you mean "json"?`,
+	},
+	"unknown key": {
+		head + "route: {}\n",
+		`taxi.yaml:4:1: unknown key "route" (known: defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
+	},
+	"unknown inner key": {
+		"version: 1\ntransports:\n  a: {ur: \"inproc://\"}\n",
+		`taxi.yaml:3:3: transports.a.url: is missing: say where the transport is, as "amqp://localhost:5672"
+taxi.yaml:3:7: transports.a: unknown key "ur" (known: codec, url); did you mean "url"?`,
+	},
+	"unknown transport": {
+		head + "routes:\n  x.y: {transport: b}\n",
+		`taxi.yaml:5:20: routes["x.y"].transport: unknown transport "b" (known: a)`,
+	},
+	"two on one name": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\"}\n  a: {url: \"kafka://x\"}\n",
+		`taxi.yaml:4:3: transports.a: "a" stands in line 3 already: drop one, or give each a name of its own`,
+	},
+	"no version": {
+		"transports:\n  a: {url: \"inproc://\"}\n",
+		`taxi.yaml:1:1: version: is missing: begin the file with version: 1`,
+	},
+	"another version": {
+		"version: 3\ntransports:\n  a: {url: \"inproc://\"}\n",
+		`taxi.yaml:1:10: version: is "3": this program reads version 1`,
+	},
+	"no transports": {
+		"version: 1\n",
+		`taxi.yaml:1:1: transports: there is none: name at least one, as bus: {url: "inproc://"}`,
+	},
+	"no default": {
+		head + "  b: {url: \"kafka://x\"}\n",
+		`taxi.yaml:1:1: defaults.transport: is missing: say which of the 2 transports carries what no route names`,
+	},
+	"wrong type": {
+		"version: 1\ntransports: [a, b]\n",
+		`taxi.yaml:1:1: transports: there is none: name at least one, as bus: {url: "inproc://"}
+taxi.yaml:2:13: transports: is a list: want a mapping, with a name before each`,
+	},
+	"a list for a text": {
+		"version: 1\ntransports:\n  a: {url: [x]}\n",
+		`taxi.yaml:3:12: transports.a.url: is a list: want a single value`,
+	},
+	"bad duration": {
+		head + "defaults: {timeout: 5}\n",
+		`taxi.yaml:4:21: defaults.timeout: "5" has no unit: write "5s" for seconds`,
+	},
+	"negative duration": {
+		head + "defaults: {timeout: -5s}\n",
+		`taxi.yaml:4:21: defaults.timeout: "-5s" is no duration: write one above zero, as "500ms" or "2s"`,
+	},
+	"bad pattern": {
+		head + "routes:\n  \"a..b\": {transport: a}\n",
+		`taxi.yaml:5:3: routes["a..b"]: pattern "a..b": tokens are of [A-Za-z0-9_-], or * or >, joined by dots`,
+	},
+	"a middle >": {
+		head + "routes:\n  \"a.>.b\": {transport: a}\n",
+		`taxi.yaml:5:3: routes["a.>.b"]: pattern "a.>.b": > stands for the rest and comes last`,
+	},
+	"a tie": {
+		head + "routes:\n  \"a.*.c\": {timeout: 1s}\n  \"a.b.*\": {timeout: 2s}\n",
+		`taxi.yaml:6:3: routes["a.b.*"]: ties with "a.*.c" in line 5 for a.b.c: neither is the narrower one; add a route "a.b.c", or change one`,
+	},
+	"undefined variable": {
+		"version: 1\ntransports:\n  a: {url: \"kafka://${KAFKA_HOST}\"}\n",
+		`taxi.yaml:3:12: transports.a.url: the variable KAFKA_HOST is not set: set it, or give a default with ${KAFKA_HOST:-value}`,
+	},
+	"missing secret": {
+		"version: 1\ntransports:\n  a: {url: \"kafka://u:${file:none.txt}@x\"}\n",
+		`taxi.yaml:3:12: transports.a.url: ${file:…}: stat none.txt: no such file or directory`,
+	},
+	"an open brace": {
+		"version: 1\ntransports:\n  a: {url: \"kafka://${HOST\"}\n",
+		`taxi.yaml:3:12: transports.a.url: ${ without }: close it, or write $${ for the characters themselves`,
+	},
+	"owned twice": {
+		head + "services:\n  s: {owns: [\"x.*\"]}\n  t: {owns: [\"x.*\"]}\n",
+		`taxi.yaml:6:14: services.t.owns: x.* is owned by s already, in line 5: one service is the home of a destination`,
+	},
+	"bad name of service": {
+		head + "services:\n  \"s s\": {owns: [\"x.*\"]}\n",
+		`taxi.yaml:5:3: services["s s"]: a name has 1 to 48 of [A-Za-z0-9_-], with dots between`,
+	},
+	"not YAML": {
+		"version: 1\n  transports: x: y\n",
+		`taxi.yaml:2:13: this is no YAML: mapping values are not allowed in this context`,
+	},
+	"empty": {
+		"",
+		`taxi.yaml:1:1: the file is empty: begin with version: 1 and transports`,
+	},
+	"three at once": {
+		"version: 1\ntransports:\n  a: {url: \"htp://x\", codec: jsn}\nroute: {}\n",
+		`taxi.yaml:3:12: transports.a.url: unknown scheme "htp" (known: direct, inproc, kafka, kafkas)
+taxi.yaml:3:30: transports.a.codec: unknown codec "jsn" (known: json); did you mean "json"?
+taxi.yaml:4:1: unknown key "route" (known: defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
+	},
+}
+
+func TestEachMistakeSaysHowToMendIt(t *testing.T) {
+	for name, m := range mistakes {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Parse("taxi.yaml", []byte(m.file), options(t))
+			if err == nil {
+				t.Fatalf("it is taken; want\n%s", m.want)
+			}
+			if got := err.Error(); got != m.want {
+				t.Errorf("got\n%s\nwant\n%s", got, m.want)
+			}
+		})
+	}
+}
