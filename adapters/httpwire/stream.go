@@ -169,7 +169,7 @@ func (s *stream) written(batch []queued) {
 	}
 	for _, q := range batch {
 		s.silent(q.n)
-		s.done(q.n, false)
+		_ = s.done(q.n, false) // settled, or gone already
 	}
 }
 

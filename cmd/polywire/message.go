@@ -103,7 +103,7 @@ func (l *letter) body() ([]byte, error) {
 		if err != nil {
 			return nil, usage(err)
 		}
-		defer f.Close() //nolint:errcheck // it was read
+		defer f.Close()
 		in = f
 	}
 	body, err := io.ReadAll(io.LimitReader(in, maxInput+1))

@@ -16,7 +16,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the program ends
+	defer conn.Close()
 	greet := func(_ context.Context, m *transport.Message) (*transport.Message, error) {
 		return &transport.Message{ContentType: m.ContentType, Body: append([]byte("hello, "), m.Body...)}, nil
 	}

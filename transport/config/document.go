@@ -60,18 +60,6 @@ func (v *value) get(key string) *value {
 	return nil
 }
 
-// keys lists the keys of a mapping in the order of the file.
-func (v *value) keys() []string {
-	if v == nil {
-		return nil
-	}
-	keys := make([]string, len(v.entries))
-	for i, e := range v.entries {
-		keys[i] = e.key
-	}
-	return keys
-}
-
 // readDocument composes data into values; nil when it could not.
 func readDocument(data []byte, p *problems) *value {
 	if len(data) > maxFile {
