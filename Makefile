@@ -40,15 +40,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: bench
 bench: ## our benchmarks
-	go test -run '^$$' -bench . -benchmem ./bench/...
-
-.PHONY: peers
-peers: ## ours beside other libraries, in one run
-	cd bench/peers && go test -run '^$$' -bench . -benchmem -count 6 .
+	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: docs
-docs: ## regenerate the feature matrix and other generated parts of the documents
-	go generate ./...
+docs: ## regenerate the generated parts of the documents
+	go test ./cmd/polywire -run Matrix -update
 
 .PHONY: ci
 ci: ## what CI runs, brokers included
