@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,8 @@ type wire struct {
 	bindings map[string]transport.Sink // by kind and pattern
 	sent     []string
 	hold     bool // Send keeps silent instead of delivering
+
+	unbinding func() // what happens while Unbind is under way; may be nil
 }
 
 func openWire(t *testing.T, w *wire) *transport.Conn {
@@ -89,6 +92,9 @@ type wireBound struct {
 func (b wireBound) ReplyAddress() string { return b.key }
 
 func (b wireBound) Unbind(context.Context) error {
+	if b.w.unbinding != nil {
+		b.w.unbinding()
+	}
 	b.w.mu.Lock()
 	defer b.w.mu.Unlock()
 	delete(b.w.bindings, b.key)
@@ -265,6 +271,35 @@ func TestCloseReleasesWhatItsHandlerHadNotFinished(t *testing.T) {
 	if waiting.released != 1 || running.released != 1 || running.accepted+waiting.accepted != 0 {
 		t.Errorf("waiting released %d, running released %d, accepted %d; want 1, 1, 0", waiting.released, running.released, running.accepted+waiting.accepted)
 	}
+}
+
+func TestNothingIsStartedWhileUnbindIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		w := &wire{features: transport.Features{Redelivers: true}}
+		w.unbinding = func() {
+			close(release)
+			synctest.Wait() // the handler in progress ends, and nothing follows
+		}
+		conn := openWire(t, w)
+		var handled atomic.Int32
+		handle(t, conn, "x", func(context.Context, *transport.Message) (*transport.Message, error) {
+			<-release
+			handled.Add(1)
+			return nil, nil
+		}, transport.WithConcurrency(1))
+		running := &wireDelivery{w: w, e: &transport.Envelope{Message: transport.Message{Destination: "x"}}}
+		waiting := &wireDelivery{w: w, e: &transport.Envelope{Message: transport.Message{Destination: "x"}}}
+		w.bindings["queue x"].Deliver(running)
+		synctest.Wait()
+		w.bindings["queue x"].Deliver(waiting)
+		if err := conn.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if handled.Load() != 1 || running.accepted != 1 || waiting.released != 1 {
+			t.Errorf("handled %d, accepted %d, released %d; want 1 each", handled.Load(), running.accepted, waiting.released)
+		}
+	})
 }
 
 func TestADetachedReplyIsGivenByAnotherConn(t *testing.T) {

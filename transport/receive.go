@@ -65,6 +65,7 @@ type binding struct {
 	queue    shard.Queue[*inbound]
 	workers  int
 	retrying map[*inbound]func() bool // messages that wait for their next attempt; the func stops the timer
+	leaving  bool                     // nothing more is started: unbind is under way, and stop then gives back what waits
 	stopped  bool                     // nothing is handled any more; set once
 }
 
@@ -208,6 +209,10 @@ func (b *binding) work() {
 func (b *binding) next() (*inbound, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.leaving {
+		b.workers--
+		return nil, false
+	}
 	in, ok := b.queue.Pop()
 	if ok {
 		b.starting.Add()
@@ -236,6 +241,7 @@ func (b *binding) unbind(ctx context.Context) error {
 	b.conn.forget(b)
 	b.mu.Lock()
 	bound := b.bound
+	b.leaving = true
 	b.mu.Unlock()
 	var err error
 	if bound != nil {
@@ -251,7 +257,7 @@ func (b *binding) unbind(ctx context.Context) error {
 // stop releases all that waits, for a worker or for its next attempt.
 func (b *binding) stop() {
 	b.mu.Lock()
-	b.stopped = true
+	b.stopped, b.leaving = true, false
 	waiting := b.queue.TakeAll()
 	for in, cancel := range b.retrying {
 		if !b.keepsRetrying() && cancel() {
