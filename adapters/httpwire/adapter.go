@@ -72,6 +72,8 @@ type adapter struct {
 	streams *http.Client // for streams and settlements, which must not wait for calls
 	base    context.Context
 	cancel  context.CancelFunc // ends base, and with it every stream
+	opening context.Context    // of attempts to make links; ends as Close begins
+	shut    context.CancelFunc // ends opening
 	work    sync.WaitGroup     // goroutines of streams and gathers; Close waits for them
 
 	mu       sync.Mutex // guards the fields below
@@ -93,6 +95,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
+	a.opening, a.shut = context.WithCancel(a.base)
 	a.calls, a.streams = newClient(&a.limits, 1024), newClient(&a.limits, 0)
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
@@ -179,6 +182,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	bindings, links := a.bindings, a.links
 	a.bindings = nil
 	a.mu.Unlock()
+	a.shut()
 	if a.node != nil {
 		a.node.stopListening()
 	}

@@ -167,3 +167,35 @@ func TestOptionsThatAreWrongAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestCloseDoesNotWaitForAHomeThatNeverAnswers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan net.Conn, 1)
+	defer l.Close()
+	go func() { // ends with the listener
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked <- c
+		}
+	}()
+	c := openConn(t, "http://", transport.WithService("me", transport.Service{Name: "mute", Owns: []string{"a.>"}, Endpoints: []string{l.Addr().String()}}))
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.Subscribe(context.Background(), "a.b", echo)
+		failed <- err
+	}()
+	defer (<-asked).Close()
+	start := time.Now()
+	if err := c.Close(); err != nil || time.Since(start) > time.Second {
+		t.Errorf("Close took %v: %v", time.Since(start), err)
+	}
+	if err := <-failed; !errors.Is(err, transport.ErrClosed) {
+		t.Errorf("Subscribe ended with %v, want ErrClosed", err)
+	}
+}

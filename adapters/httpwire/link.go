@@ -112,14 +112,18 @@ func (a *adapter) dialLink(ctx context.Context, host string) (*link, error) {
 	l := &link{done: make(chan struct{})}
 	var life context.Context
 	life, l.cancel = context.WithCancel(a.base)
-	stop := context.AfterFunc(ctx, l.cancel)
+	stop, quit := context.AfterFunc(ctx, l.cancel), context.AfterFunc(a.opening, l.cancel)
 	resp, err := a.get(life, a.streams, host, "/healthz?watch", ndjson)
-	if !stop() || err != nil {
+	late, closed := !stop(), !quit()
+	if late || closed || err != nil {
 		l.cancel()
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		if ctx.Err() != nil {
+		switch {
+		case closed:
+			return nil, transport.ErrClosed
+		case late:
 			return nil, ctx.Err()
 		}
 		return nil, err
