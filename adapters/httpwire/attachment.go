@@ -345,8 +345,10 @@ func (d *delivery) forget() {
 }
 
 // pause waits as long as attempts to reach a peer are apart.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(new(reconnect.Backoff).Next())
+func pause(ctx context.Context) error { return sleep(ctx, new(reconnect.Backoff).Next()) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/polywire/polywire/transport"
 )
@@ -18,7 +19,31 @@ func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
 	if home == nil {
 		return a.router.Send(ctx, e)
 	}
-	return a.oneWay(ctx, home, "/send/", e)
+	return a.sendTo(ctx, home, e)
+}
+
+// sendTo posts to the home, and again while the queue there is full, which the home
+// tells before it takes anything. So a caller that gives up knows that its message is not accepted.
+func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope) error {
+	due, own := time.Now().Add(e.Timeout), *e
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		resp, err := a.post(ctx, home, "/send/", &own)
+		if err != nil {
+			return err
+		}
+		full := resp.Header.Get(reasonField) == queueFull
+		reply, err := a.answer(ctx, resp)
+		_ = resp.Body.Close() // read already
+		if err != nil || !full {
+			return outcome(ctx, reply, err)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		if own.Timeout = time.Until(due); own.Timeout <= 0 {
+			return context.DeadlineExceeded
+		}
+	}
 }
 
 func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
@@ -31,6 +56,11 @@ func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
 
 func (a *adapter) oneWay(ctx context.Context, home *peers, path string, e *transport.Envelope) error {
 	reply, err := a.exchange(ctx, home, path, e)
+	return outcome(ctx, reply, err)
+}
+
+// outcome is that of a message that nobody answers.
+func outcome(ctx context.Context, reply *transport.Envelope, err error) error {
 	switch {
 	case err != nil:
 		return err

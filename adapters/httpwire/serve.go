@@ -177,9 +177,15 @@ func (v *visit) noDeadline() {
 	_ = v.rc.SetWriteDeadline(time.Time{})
 }
 
-// send refuses when the queue is full: a visitor that gave up meanwhile is not always seen to have gone.
+// send refuses when the queue is full: a visitor that gives up while it waits is not seen to go before there is room.
 func (v *visit) send(destination string) error {
-	return v.accept(destination, v.n.a.router.SendNow)
+	return v.accept(destination, func(ctx context.Context, e *transport.Envelope) error {
+		err := v.n.a.router.SendNow(ctx, e)
+		if errors.Is(err, transport.CodeResourceExhausted) {
+			v.w.Header()[reasonField] = []string{queueFull}
+		}
+		return err
+	})
 }
 
 func (v *visit) publish(destination string) error {

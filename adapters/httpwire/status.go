@@ -19,6 +19,7 @@ const (
 	problemType = "application/problem+json"
 	maxProblem  = 128 << 10 // bytes of an error's text and details as JSON
 	noHandler   = "no-handler"
+	queueFull   = "queue-full"
 )
 
 // statusOf derives the HTTP status of an error, for peers that do not read Polywire-Code.
