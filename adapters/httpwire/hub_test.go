@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/transport"
@@ -50,6 +51,7 @@ func TestConformanceByAHub(t *testing.T) {
 	h := newHub(t, reg)
 	harness := transporttest.FromURL(reg, "http://"+h.at, "http://"+h.at)
 	harness.Peer = h
+	harness.Tick, harness.Scale = 200*time.Millisecond, 0.3 // each message goes through three nodes in one process
 	harness.Adapter = func(ctx context.Context, _ *transport.Conn) (transport.Adapter, error) {
 		return openAdapter(ctx, "http://"+h.at)
 	}
