@@ -96,7 +96,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
-	a.calls, a.streams = newClient(&a.limits, 1024), newClient(&a.limits, 0)
+	a.calls, a.streams = newClient(a.base, &a.limits, 1024), newClient(a.base, &a.limits, 0)
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
@@ -125,18 +125,36 @@ func (a *adapter) start(ctx context.Context) error {
 }
 
 // newClient makes a client that follows no redirect, unpacks nothing and has
-// connections of its own. most bounds them for each peer; 0 is no bound.
-func newClient(l *limits, most int) *http.Client {
+// connections of its own, which end with base. most bounds them for each peer; 0 is no bound.
+func newClient(base context.Context, l *limits, most int) *http.Client {
 	dialer := &net.Dialer{Timeout: l.dial}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, DisableCompression: true,
-			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := dialer.DialContext(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				return &clientConn{Conn: c, release: context.AfterFunc(base, func() { _ = c.Close() })}, nil
+			},
+			DisableCompression: true,
+			MaxIdleConns:       1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
 			IdleConnTimeout: l.idle / 2, MaxResponseHeaderBytes: int64(l.headers),
 			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
 		},
 	}
+}
+
+// A clientConn ends with its adapter, also one that was dialled for a call that gave up meanwhile.
+type clientConn struct {
+	net.Conn
+	release func() bool
+}
+
+func (c *clientConn) Close() error {
+	c.release()
+	return c.Conn.Close()
 }
 
 func (a *adapter) Features() transport.Features { return features() }
