@@ -99,6 +99,9 @@ func (d *decoder) transports(v *value, path string) {
 	for _, e := range d.named(all, path, checkName) {
 		at := join(path, e.key)
 		if !d.keys(e.val, at, transportKeys) {
+			if d.final && e.val.kind == null { // else a file could name transports and have none
+				d.add(e.position, at, "is empty: say where the transport is, as {url: %q}", "amqp://localhost:5672")
+			}
 			continue
 		}
 		w := &wire{position: e.position, name: e.key}

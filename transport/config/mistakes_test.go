@@ -92,6 +92,10 @@ taxi.yaml:2:13: transports: is a list: want a mapping, with a name before each`,
 		"version: 1\ntransports:\n  a: {url: \"kafka://${KAFKA_HOST}\"}\n",
 		`taxi.yaml:3:12: transports.a.url: the variable KAFKA_HOST is not set: set it, or give a default with ${KAFKA_HOST:-value}`,
 	},
+	"transport without anything": {
+		"version: 1\ntransports:\n  bus:\n",
+		`taxi.yaml:3:3: transports.bus: is empty: say where the transport is, as {url: "amqp://localhost:5672"}`,
+	},
 	"missing secret": {
 		"version: 1\ntransports:\n  a: {url: \"kafka://u:${file:none.txt}@x\"}\n",
 		`taxi.yaml:3:12: transports.a.url: ${file:…}: stat none.txt: no such file or directory`,
