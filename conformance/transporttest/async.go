@@ -30,7 +30,7 @@ func asyncCases() []Case {
 			Rule: "RequestAsync has copied the message when it returns.", Run: asyncCopies},
 		{ID: "T220", Group: "A", Sections: []string{"1.10"}, Needs: request, Timing: true,
 			Rule: "RequestAsync's ctx, or 30 s, bounds the exchange, after which nothing waits.", Run: asyncBounded},
-		{ID: "T221", Group: "A", Sections: []string{"8.3", "1.4"}, Needs: []string{"Send"},
+		{ID: "T221", Group: "A", Sections: []string{"8.2", "1.4"}, Needs: []string{"Send"},
 			Rule: "With ReplyTo set the answer to a Send is sent to that destination, correlated.", Run: replyTo},
 		{ID: "T222", Group: "A", Sections: []string{"1.5"}, Needs: []string{"Send"},
 			Rule: "Every declared acceptance can be asked for; Handled means that the handler ran.", Run: acceptances},

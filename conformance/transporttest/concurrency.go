@@ -149,11 +149,14 @@ func concurrencyLimit(ctx context.Context, e *Env) error {
 		var m meter
 		in := newInbox(e)
 		turn := make(chan struct{})
-		e.Handle(ctx, server, dest, func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+		e.Handle(ctx, server, dest, func(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
 			m.enter()
 			defer m.leave()
 			in.add(msg)
-			<-turn
+			select {
+			case <-turn:
+			case <-ctx.Done(): // the case gave up
+			}
 			return nil, nil
 		}, transport.WithConcurrency(limit))
 		for range 3 * limit {
@@ -162,7 +165,11 @@ func concurrencyLimit(ctx context.Context, e *Env) error {
 		in.wait(limit)
 		e.Pause(e.Tick / 20)
 		for range 3 * limit {
-			turn <- struct{}{}
+			select {
+			case turn <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		in.wait(3 * limit)
 		if most := m.most.Load(); most != int64(limit) {

@@ -16,6 +16,11 @@ func TestInproc(t *testing.T) {
 }
 
 func inprocHarness() transporttest.Harness {
+	return inprocWith(func(f transport.Factory) transport.Factory { return f })
+}
+
+// inprocWith is the harness of inproc whose factory wrap changes.
+func inprocWith(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
 	var reg *transport.Registry
 	var factory transport.Factory
 	var peer transporttest.Peer
@@ -24,6 +29,7 @@ func inprocHarness() transporttest.Harness {
 		Name: "inproc",
 		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
 			factory, peer = transporttest.Outage(inproc.Factory())
+			factory = wrap(factory)
 			reg = transport.NewRegistry(factory)
 			if server, err = reg.Open(ctx, "inproc://", o.Server...); err != nil {
 				return nil, nil, err

@@ -270,6 +270,7 @@ func lateReply(ctx context.Context, e *Env) error {
 	_, err := client.Request(short, &transport.Message{Destination: dest, Body: []byte("late")})
 	e.WantCode(err, transport.CodeDeadlineExceeded, "the late call")
 	close(release)
+	e.Pause(e.Tick / 10) // the late reply is on its way
 	for i := range 20 {
 		body := fmt.Sprintf("call %d", i)
 		reply, err := client.Request(ctx, &transport.Message{Destination: dest, Body: []byte(body)})

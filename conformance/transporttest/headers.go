@@ -36,7 +36,7 @@ func headerCases() []Case {
 			Rule: "Header, params and body are copied: what either side does to its own afterwards, the other does not see.", Run: headerOwned},
 		{ID: "T028", Group: "B", Sections: []string{"2.3"},
 			Rule: "Reserved header names are refused; every wire's own names arrive equal.", Run: headerReserved},
-		{ID: "T029", Group: "B", Sections: []string{"2.3", "8.3"},
+		{ID: "T029", Group: "B", Sections: []string{"2.3", "8.2"},
 			Rule: "Reserved fields that a foreign peer forges are not taken from the wire.", Run: headerForged},
 		{ID: "T031", Group: "B", Sections: []string{"2.0"}, Needs: []string{"Request"},
 			Rule: "The trace context travels one hop, and no further unless somebody propagates it.", Run: tracePropagates},

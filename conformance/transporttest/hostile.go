@@ -15,7 +15,7 @@ func hostileCases() []Case {
 			Rule: "Hostile destinations are refused with InvalidArgument, without I/O.", Run: hostileDestinations},
 		{ID: "T187", Group: "O", Sections: []string{"2.2"}, Needs: []string{"Publish"},
 			Rule: "Destinations that are alike but not equal stay apart, and come out of the wire as they went in.", Run: destinationsInjective},
-		{ID: "T175", Group: "O", Sections: []string{"8.4", "2.3"},
+		{ID: "T175", Group: "O", Sections: []string{"8.3", "2.3"},
 			Rule: "Headers of a thousand times the limits are refused without being written.", Run: hugeHeaders},
 	}
 }

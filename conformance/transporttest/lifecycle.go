@@ -28,7 +28,7 @@ func lifecycleCases() []Case {
 			Rule: "Drain settles what was handled and gives back what was not started.", Run: drainReleases},
 		{ID: "T124", Group: "J", Sections: []string{"1.3", "7.1"}, Needs: request,
 			Rule: "Handle, Close of a Subscription and Close of the Conn work in any order, from many goroutines.", Run: anyOrder},
-		{ID: "T127", Group: "J", Sections: []string{"7.1", "8.4"},
+		{ID: "T127", Group: "J", Sections: []string{"7.1", "8.3"},
 			Rule: "Options that make no sense fail when the Conn is opened, not later.", Run: badOptions},
 		{ID: "T129", Group: "J", Sections: []string{"7.1"}, Needs: request,
 			Rule: "State is ready, then draining, then closed.", Run: stateOrder},
