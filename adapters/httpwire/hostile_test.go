@@ -24,7 +24,7 @@ func status(t *testing.T, addr, raw string) int {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(testTime))
-	go func() { _, _ = io.WriteString(c, raw) }()           // ends with the connection
+	go func() { _, _ = io.WriteString(c, raw) }() // ends with the connection
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		return 0

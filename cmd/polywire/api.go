@@ -56,7 +56,7 @@ func (v *verb) description(ctx context.Context, conn connection) (*contract.Desc
 	if v.api == "describe" {
 		reply, err := conn.Request(ctx, &transport.Message{Destination: describeDestination, Accept: jsonType})
 		if err != nil {
-			return nil, err
+			return nil, replied(ctx, err, true)
 		}
 		document = reply.Body
 	} else if document, err = os.ReadFile(v.api); err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check, explain and start configuration files"}
+	cmd := &cobra.Command{Use: "config", Short: "Check, explain and start configuration files", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.configCheckCommand(), a.configExplainCommand(),
 		a.configFileCommand("init", "Print a first file with comments", config.Init),
 		a.configFileCommand("schema", "Print the JSON Schema of the file, for editors", config.Schema))

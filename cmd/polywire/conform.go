@@ -44,6 +44,12 @@ replace the other side need a harness in Go, and are listed as skipped.`,
 			}
 			o.Run = re
 		}
+		if output != "text" && output != "json" {
+			return usage(fmt.Errorf("-o %s is not known (known: text, json)", output))
+		}
+		if o.Run != nil && !slices.ContainsFunc(transporttest.Cases(), func(c transporttest.Case) bool { return o.Run.MatchString(c.ID) }) {
+			return usage(fmt.Errorf("--run %q matches no case: ids are T001, T002 and so on", only))
+		}
 		h, err := a.harness(args[0])
 		if err != nil {
 			return err
@@ -78,7 +84,7 @@ func (a *app) write(report *transporttest.Report, output, junit string) error {
 	switch output {
 	case "json":
 		err = report.WriteJSON(a.out)
-	case "text":
+	default:
 		var skipped int
 		for _, r := range report.Results {
 			if r.Status == transporttest.Failed {
@@ -89,11 +95,12 @@ func (a *app) write(report *transporttest.Report, output, junit string) error {
 				fmt.Fprintf(a.out, "skipped %s: %s\n", r.ID, r.Reason)
 			}
 		}
+		if report.Err != "" {
+			fmt.Fprintln(a.out, report.Err)
+		}
 		c := report.Counts
 		fmt.Fprintf(a.out, "%s: %d passed, %d inverted, %d failed, %d skipped\n", report.Adapter,
 			c[transporttest.Passed], c[transporttest.Inverted], c[transporttest.Failed], skipped)
-	default:
-		return usage(fmt.Errorf("-o %s is not known (known: text, json)", output))
 	}
 	if err != nil || junit == "" {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -43,21 +44,18 @@ func exitCode(err error) int {
 		return exitConnect
 	case errors.As(err, &failed) && failed.Code == transport.CodeDeadlineExceeded:
 		return exitTimeout
-	case errors.As(err, &failed) && failed.Code == transport.CodeCanceled:
-		return exitOK // interrupted by whoever started it
 	}
 	return exitUsage
 }
 
-// replied gives an error that came from the other side its exit code; what it
-// could not answer keeps that of exitCode.
-func replied(err error, reached bool) error {
+// replied gives the error of a call its exit code. Unavailable and DeadlineExceeded keep that of
+// exitCode, whoever says so: nobody did the work, or it is not known.
+func replied(ctx context.Context, err error, reached bool) error {
 	var failed *transport.Error
-	if !reached || !errors.As(err, &failed) {
-		return err
-	}
-	switch failed.Code {
-	case transport.CodeUnavailable, transport.CodeDeadlineExceeded, transport.CodeCanceled:
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, transport.CodeCanceled):
+		return nil // interrupted by whoever started it
+	case !reached || !errors.As(err, &failed) || failed.Code == transport.CodeUnavailable || failed.Code == transport.CodeDeadlineExceeded:
 		return err
 	}
 	return &exitError{exitReply, err}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func (a *app) subscribeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		defer conn.Close() //nolint:errcheck // nothing is written
+		defer conn.Close() //nolint:errcheck // Drain tells
 		var opts []transport.BindOption
 		if group != "" {
 			opts = append(opts, transport.WithGroup(group))
@@ -36,7 +37,8 @@ func (a *app) subscribeCommand() *cobra.Command {
 			return err
 		}
 		a.note("subscribed to %s", args[0])
-		return tail.wait(cmd.Context())
+		err = tail.wait(cmd.Context())
+		return errors.Join(err, conn.Drain(context.WithoutCancel(cmd.Context()))) // so that the last one is settled
 	}
 	t.flags(cmd.Flags())
 	p.flags(cmd.Flags())

@@ -40,12 +40,13 @@ func (v *verb) command(use, short, example string, run func(ctx context.Context,
 		if err := v.checkAPI(ctx, conn, m); err != nil {
 			return err
 		}
+		interrupted := ctx
 		if v.timeout > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, v.timeout)
 			defer cancel()
 		}
-		return replied(run(ctx, conn, m), v.reached.Load())
+		return replied(interrupted, run(ctx, conn, m), v.reached.Load())
 	}
 	v.target.flags(cmd.Flags())
 	v.letter.flags(cmd.Flags())
