@@ -36,6 +36,7 @@ type Conn struct {
 	adapter  Adapter
 	exchange Exchange // adapter's own, or nil: then replies does it
 	features Features
+	name     string // of the adapter; unlike features it is there while the Factory opens
 	source   string
 	maxBody  int
 	logger   *slog.Logger

@@ -47,12 +47,14 @@ func (c *Conn) connectedChanged(err error) {
 	if err == nil {
 		c.state.CompareAndSwap(stateReconnecting, stateReady)
 		c.gate.Open()
-		c.logger.Info("connected", slog.String("adapter", c.features.Adapter))
+		c.logger.Info("connected", slog.String("adapter", c.name))
 		return
 	}
 	c.gate.Shut()
-	c.state.CompareAndSwap(stateReady, stateReconnecting)
-	c.logger.Warn("connection lost", slog.String("adapter", c.features.Adapter), slog.String("error", printable(clip(err.Error(), 512))))
+	if !c.state.CompareAndSwap(stateConnecting, stateReconnecting) { // lost before attach, which then leaves it so
+		c.state.CompareAndSwap(stateReady, stateReconnecting)
+	}
+	c.logger.Warn("connection lost", slog.String("adapter", c.name), slog.String("error", printable(clip(err.Error(), 512))))
 	c.replies.lost(err)
 }
 

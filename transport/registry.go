@@ -62,6 +62,7 @@ func (r *Registry) Open(ctx context.Context, rawURL string, opts ...Option) (*Co
 		return nil, &Error{Op: "open", Adapter: f.Name, Code: codeOf(err), Message: err.Error(), cause: err}
 	}
 	c := newConn(&o)
+	c.name = f.Name
 	setup := Setup{
 		URL: u, Source: c.source, Service: o.service, Services: o.services,
 		MaxBody: o.maxBody, Logger: o.logger, Connected: c.connectedChanged,
