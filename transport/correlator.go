@@ -19,6 +19,7 @@ type correlator struct {
 // A pending call waits for one reply, or, with each set, takes many.
 type pending struct {
 	replies chan answer // capacity 1: written by whoever takes the call from the table, read by request
+	giveUp  func()      // ends a Send that waits for a connection which is lost
 	each    func(*Envelope)
 }
 
@@ -35,11 +36,18 @@ func (r *correlator) request(ctx context.Context, e *Envelope) (*Envelope, error
 	if err := r.listen(ctx, e); err != nil {
 		return nil, err
 	}
-	p := &pending{replies: make(chan answer, 1)}
+	sending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &pending{replies: make(chan answer, 1), giveUp: cancel}
 	e.CallID = r.table.Add(p)
 	defer r.table.Take(e.CallID)
-	if err := r.conn.adapter.Send(ctx, e); err != nil {
-		return nil, err
+	if err := r.conn.adapter.Send(sending, e); err != nil {
+		select {
+		case a := <-p.replies: // lost while it was written, though its handler may have it
+			return a.reply, a.err
+		default:
+			return nil, err
+		}
 	}
 	select {
 	case a := <-p.replies:
@@ -118,6 +126,7 @@ func (r *correlator) lost(err error) {
 	for _, p := range r.table.TakeAll() {
 		if p.each == nil {
 			p.replies <- answer{err: CodeUnavailable.Errorf("the connection was lost before the reply came; whether the handler ran is not known: %w", err)}
+			p.giveUp()
 		}
 	}
 }

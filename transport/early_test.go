@@ -18,6 +18,58 @@ func (hasty) Features() transport.Features {
 func (hasty) Send(context.Context, *transport.Envelope) error { return nil }
 func (hasty) Close(context.Context) error                     { return nil }
 
+// stuck is an adapter whose Send waits for a confirmation that does not come.
+type stuck struct {
+	hasty
+	entered chan struct{} // written by Send, read by the test
+}
+
+func (stuck) Features() transport.Features {
+	return transport.Features{Adapter: "stuck", Send: true, Request: true, Acceptance: transport.Stored}
+}
+
+func (s stuck) Send(ctx context.Context, _ *transport.Envelope) error {
+	s.entered <- struct{}{}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (stuck) Bind(context.Context, transport.Binding, transport.Sink) (transport.Bound, error) {
+	return address{}, nil
+}
+
+type address struct{}
+
+func (address) ReplyAddress() string         { return "here" }
+func (address) Unbind(context.Context) error { return nil }
+
+func TestARequestThatIsLostWhileItIsWrittenFailsAtOnce(t *testing.T) {
+	var connected func(error)
+	s := stuck{entered: make(chan struct{}, 1)}
+	factory := transport.Factory{
+		Name: "stuck", Schemes: []string{"stuck"},
+		Features: func(*url.URL) (transport.Features, error) { return s.Features(), nil },
+		Open: func(_ context.Context, setup transport.Setup) (transport.Adapter, error) {
+			connected = setup.Connected
+			return s, nil
+		},
+	}
+	conn, err := transport.NewRegistry(factory).Open(t.Context(), "stuck://")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	future, err := conn.RequestAsync(t.Context(), &transport.Message{Destination: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.entered
+	connected(errors.New("the broker is gone"))
+	if _, err := future.Await(t.Context()); !errors.Is(err, transport.CodeUnavailable) {
+		t.Errorf("got %v, want unavailable at once", err)
+	}
+}
+
 func TestALossBeforeOpenReturnsIsNotForgotten(t *testing.T) {
 	var connected func(error)
 	factory := transport.Factory{

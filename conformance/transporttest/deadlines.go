@@ -44,7 +44,7 @@ func deadlineCases() []Case {
 			Rule: "Deadlines hold on whatever clock: an hour on a fake one takes no time.", Run: longDeadline},
 		{ID: "T232", Group: "D", Sections: []string{"3.2"}, Needs: []string{"Send"}, Timing: true,
 			Rule: "A message whose time is up before its handler starts is dropped and counted.", Run: expiredDropped},
-		{ID: "T233", Group: "D", Sections: []string{"3.1"}, Needs: []string{"Send", "Durable"},
+		{ID: "T245", Group: "D", Sections: []string{"3.1"}, Needs: []string{"Send", "Durable"},
 			Rule: "What is stored outlives the deadline of its sender, and is handled by whoever comes.", Run: storedOutlives, Inverse: nothingToOutlive},
 	}
 }
