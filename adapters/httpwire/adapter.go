@@ -14,9 +14,11 @@ package httpwire
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/polywire/polywire/internal/reconnect"
@@ -197,7 +199,7 @@ func (a *adapter) Close(ctx context.Context) error {
 		return nil
 	}
 	a.closed = true
-	bindings, links := a.bindings, a.links
+	bindings, links := a.bindings, slices.Collect(maps.Values(a.links)) // a link that is being made may yet leave the map
 	a.bindings = nil
 	a.mu.Unlock()
 	a.shut()
