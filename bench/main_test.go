@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -46,27 +45,6 @@ func message(to string, size int) *transport.Message {
 func echo(size int) transport.Handler {
 	reply := &transport.Message{ContentType: "application/octet-stream", Body: make([]byte, size)}
 	return func(context.Context, *transport.Message) (*transport.Message, error) { return reply, nil }
-}
-
-// A tally counts what its handler got, and lets one wait for the next that it gets.
-type tally struct{ got chan struct{} }
-
-func newTally(room int) *tally { return &tally{make(chan struct{}, room)} }
-
-func (c *tally) handle(context.Context, *transport.Message) (*transport.Message, error) {
-	c.got <- struct{}{}
-	return nil, nil
-}
-
-// wait returns once n more were handled.
-func (c *tally) wait(t testing.TB, n int) {
-	for range n {
-		select {
-		case <-c.got:
-		case <-time.After(time.Minute):
-			t.Fatal("a message that was accepted was not handled within a minute")
-		}
-	}
 }
 
 func must(t testing.TB, err error) {
