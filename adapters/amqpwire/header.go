@@ -22,7 +22,6 @@ const (
 	maxExpiration = math.MaxUint32   // ms; RabbitMQ closes the channel for more
 	maxDepth      = 16               // of nested tables and arrays that are read
 	maxBody       = 128 << 20        // RabbitMQ's max_message_size, unless configured otherwise
-	deadPrefix    = "dead."          // dead letters wait for a person, so they do not expire
 	escapePrefix  = "polywire-"      // before an application's key that the broker would take for its own
 	tagKey        = "polywire-tag"   // the publisher's number of the message, which a return brings back
 	orderKey      = "polywire-order" // the application's keys in their order, where it is not that of the alphabet
@@ -125,9 +124,9 @@ func add(t amqp.Table, key, value string) {
 	}
 }
 
-// expiration is the remaining time in milliseconds, rounded up.
+// expiration is the remaining time in milliseconds, rounded up; empty for what does not expire.
 func expiration(e *transport.Envelope) string {
-	if e.Timeout <= 0 || e.Kind == transport.KindQueue && strings.HasPrefix(e.Destination, deadPrefix) {
+	if e.Timeout <= 0 {
 		return ""
 	}
 	ms := int64(e.Timeout / time.Millisecond)

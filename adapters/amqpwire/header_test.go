@@ -140,17 +140,15 @@ func TestAnOrderThatLiesDoesNoHarm(t *testing.T) {
 
 func TestExpiration(t *testing.T) {
 	for _, c := range []struct {
-		timeout     time.Duration
-		destination string
-		want        string
+		timeout time.Duration
+		want    string
 	}{
-		{time.Nanosecond, "a", "1"}, {time.Millisecond, "a", "1"}, {1500 * time.Microsecond, "a", "2"}, {0, "a", ""},
-		{1<<63 - 1, "a", "4294967295"}, {time.Second, "dead.a", ""},
+		{time.Nanosecond, "1"}, {time.Millisecond, "1"}, {1500 * time.Microsecond, "2"}, {0, ""}, {1<<63 - 1, "4294967295"},
 	} {
 		e := &transport.Envelope{Kind: transport.KindQueue}
-		e.Timeout, e.Destination = c.timeout, c.destination
+		e.Timeout = c.timeout
 		if got := expiration(e); got != c.want {
-			t.Errorf("%v to %s: expiration %q, want %q", c.timeout, c.destination, got, c.want)
+			t.Errorf("%v: expiration %q, want %q", c.timeout, got, c.want)
 		}
 	}
 }
