@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -63,13 +63,33 @@ func (f *Future) Cancel() { f.call.end(context.Canceled) }
 // fails.
 type Deferred struct {
 	in   *inbound
-	used atomic.Bool // set by the one Reply that counts
+	mu   sync.Mutex // orders the handler's return and the answer, either of which may come first
+	used bool       // by the one Reply or Token that counts; from then on the inbound is that caller's
+}
+
+// use reports whether the caller is the first, to whom the inbound belongs now.
+func (d *Deferred) use() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.used
+	d.used = true
+	return first
+}
+
+// handlerReturned lets the next message of the key begin, unless the answer is being given already.
+func (d *Deferred) handlerReturned() (open bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.used {
+		d.in.freeKey()
+	}
+	return !d.used
 }
 
 // Reply answers, from any goroutine, as a handler's return would: with reply,
 // or with err, which wins. The second call fails with CodeFailedPrecondition.
 func (d *Deferred) Reply(reply *Message, err error) error {
-	if !d.used.CompareAndSwap(false, true) {
+	if !d.use() {
 		return CodeFailedPrecondition.Errorf("deferred reply to %s: answered already", quoteName(d.in.env.Destination))
 	}
 	return d.in.answerLater(reply, err)
@@ -85,7 +105,7 @@ func (d *Deferred) Token() ([]byte, error) {
 		return nil, missing("DetachedReply")
 	case in.env.ReplyAddress == "":
 		return nil, CodeFailedPrecondition.Errorf("token: nobody waits for a reply to this message")
-	case !d.used.CompareAndSwap(false, true):
+	case !d.use():
 		return nil, CodeFailedPrecondition.Errorf("token: answered already")
 	}
 	deadline, _ := in.ctx.Deadline()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -209,6 +210,32 @@ func TestPanicsAndGoexitAreIsolated(t *testing.T) {
 	if !strings.Contains(log.String(), "secret") || !strings.Contains(log.String(), "conn_test.go") {
 		t.Errorf("the log lacks value or stack: %s", log.String())
 	}
+}
+
+// The answer and the handler's return are told apart by nothing but chance; the race detector judges.
+func TestADeferredAnswerMayComeBeforeItsHandlerReturns(t *testing.T) {
+	conn := open(t)
+	var answering sync.WaitGroup
+	handle(t, conn, "later", func(_ context.Context, m *transport.Message) (*transport.Message, error) {
+		d, err := m.Defer()
+		if err != nil {
+			return nil, err
+		}
+		answering.Go(func() {
+			if err := d.Reply(text("", "done"), nil); err != nil {
+				t.Errorf("reply: %v", err)
+			}
+		})
+		return nil, nil
+	}, transport.WithConcurrency(4))
+	for i := range 500 {
+		msg := text("later", "x")
+		msg.Key = strconv.Itoa(i % 2)
+		if _, err := conn.Request(t.Context(), msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answering.Wait()
 }
 
 func TestDeferredReply(t *testing.T) {

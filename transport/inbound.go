@@ -141,8 +141,9 @@ func (in *inbound) expired() bool {
 // conclude settles after the handler, unless the handler deferred its answer.
 func (in *inbound) conclude() {
 	if d := in.deferred; d != nil {
-		in.freeKey()
-		context.AfterFunc(&in.ctx, func() { _ = d.Reply(nil, CodeDeadlineExceeded.Errorf("the deferred answer did not come in time")) })
+		if d.handlerReturned() {
+			context.AfterFunc(&in.ctx, func() { _ = d.Reply(nil, CodeDeadlineExceeded.Errorf("the deferred answer did not come in time")) })
+		}
 		return
 	}
 	in.settle()
