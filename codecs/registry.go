@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/polywire/polywire/internal/nearest"
 )
 
 // A Registry finds codecs by name and by media type. It is made once, from a
@@ -116,48 +118,13 @@ func (e *lookupError) Error() string {
 		known = "none"
 	}
 	text := fmt.Sprintf("codecs: unknown %s %s (known: %s)", e.what, quoted(e.got), known)
-	if near := nearest(e.got, e.known); near != "" {
+	if near := nearest.Name(e.got, e.known); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return text
 }
 
 func (e *lookupError) Unwrap() error { return ErrUnknown }
-
-// nearest returns the known name that differs from got by at most three letters
-// and a third of them, or "".
-func nearest(got string, known []string) string {
-	if len(got) > maxErrorPath {
-		return ""
-	}
-	best, bound := "", min(len(got)/3, 3)+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(got), k); d < bound {
-			best, bound = k, d
-		}
-	}
-	return best
-}
-
-// distance returns the number of one-byte edits between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
-}
 
 // isNil reports whether c is nil or holds a nil pointer.
 func isNil(c Codec) bool {

@@ -19,13 +19,14 @@ const module = "github.com/polywire/polywire/"
 var allowed = map[string][]string{
 	"transport":                 {module + "transport/internal/"},
 	"transport/contract":        {module + "transport", module + "codecs", module + "internal/shape"},
-	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", "go.yaml.in/yaml/v4"},
-	"codecs":                    {},
+	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", module + "internal/nearest", "go.yaml.in/yaml/v4"},
+	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/all":                {module + "codecs", module + "codecs/"},
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"internal/router":           {module + "transport", module + "internal/router/"},
 	"internal/reconnect":        {module + "transport"},
 	"internal/shape":            {},
+	"internal/nearest":          {},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
 	"adapters/httpwire":         {module + "transport", module + "internal/"},
 	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go", "golang.org/x/sync/semaphore"},

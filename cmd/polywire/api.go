@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polywire/polywire/internal/nearest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
 )
@@ -146,7 +147,7 @@ func unknownField(fields []contract.Shape, path, name string) error {
 	for _, f := range fields {
 		known = append(known, f.Name)
 	}
-	if meant := nearest(name, known); meant != "" {
+	if meant := nearest.Name(name, known); meant != "" {
 		return fmt.Errorf("%s is not known: did you mean %s?", path, meant)
 	}
 	return fmt.Errorf("%s is not known (known: %s)", path, strings.Join(known, ", "))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/polywire/polywire/transport"
 )
@@ -59,35 +58,4 @@ func replied(ctx context.Context, err error, reached bool) error {
 		return err
 	}
 	return &exitError{exitReply, err}
-}
-
-// nearest finds the name that was probably meant; "" when none is near.
-func nearest(got string, known []string) string {
-	best, least := "", len(got)/2+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(got), strings.ToLower(k)); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

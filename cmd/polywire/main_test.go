@@ -98,12 +98,3 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-func TestNearestFindsWhatWasMeant(t *testing.T) {
-	known := []string{"amqp", "http", "inproc", "kafka"}
-	for got, want := range map[string]string{"htp": "http", "kafak": "kafka", "INPROC": "inproc", "smtp": "amqp", "x": "", "": ""} {
-		if n := nearest(got, known); n != want {
-			t.Errorf("nearest(%q): got %q, want %q", got, n, want)
-		}
-	}
-}

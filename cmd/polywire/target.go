@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/polywire/polywire/internal/nearest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/config"
 )
@@ -95,7 +96,7 @@ func (t *target) options() config.Options {
 func (t *target) explain(err error) error {
 	scheme, _, ok := strings.Cut(t.url, ":")
 	if known := t.a.registry.Schemes(); ok && errors.Is(err, transport.CodeInvalidArgument) {
-		if meant := nearest(scheme, known); meant != "" && meant != scheme {
+		if meant := nearest.Name(scheme, known); meant != "" && meant != scheme {
 			return usage(fmt.Errorf("%w; did you mean %s://?", err, meant))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polywire/polywire/internal/nearest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -88,47 +89,8 @@ func known(got string, names []string) string {
 	if list == "" {
 		list = "none"
 	}
-	if near := nearest(got, names); near != "" {
+	if near := nearest.Name(got, names); near != "" {
 		return fmt.Sprintf(" (known: %s); did you mean %q?", list, near)
 	}
 	return fmt.Sprintf(" (known: %s)", list)
-}
-
-// nearest returns the name that differs from got by at most three letters and a half of them, or "".
-func nearest(got string, names []string) string {
-	if len(got) > 64 {
-		return ""
-	}
-	best, bound := "", min(len(got)/2, 3)+1
-	for _, name := range names {
-		if d := distance(strings.ToLower(got), strings.ToLower(name)); d < bound {
-			best, bound = name, d
-		}
-	}
-	return best
-}
-
-// distance counts the bytes to insert, drop, change or swap with their neighbour to get from a to b.
-func distance(a, b string) int {
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			next[j] = min(next[j-1], row[j]) + 1
-			if a[i-1] == b[j-1] {
-				next[j] = min(next[j], row[j-1])
-			} else {
-				next[j] = min(next[j], row[j-1]+1)
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
 }
