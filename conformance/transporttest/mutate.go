@@ -101,7 +101,7 @@ func Mutate(t *testing.T, make func(wrap func(transport.Factory) transport.Facto
 	}
 	none := &Fault{}
 	probe := newRunner(m.harness(none), Options{})
-	if err := probe.probe(t); err != nil {
+	if err := probe.probe(t, context.Background()); err != nil {
 		t.Fatalf("open: %v", err)
 	}
 	m.features = probe.features

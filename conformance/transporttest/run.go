@@ -30,7 +30,7 @@ const TierEnv = "POLYWIRE_CONFORMANCE_TIER"
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	r := newRunner(&h, Options{Tier: Tier(os.Getenv(TierEnv))})
-	if err := r.probe(t); err != nil {
+	if err := r.probe(t, context.Background()); err != nil { // a bubble cannot wait for t's
 		t.Fatalf("open: %v", err)
 	}
 	for _, c := range r.cases() {
@@ -54,24 +54,41 @@ func Run(t *testing.T, h Harness) {
 }
 
 // Execute runs the catalogue without package testing. It returns a report in
-// any case; Report.Err tells when the Harness could not open anything.
+// any case; Report.Err tells when the Harness could not open anything, and how
+// many cases had run when ctx ended. The case that ctx interrupts is none of them.
 func Execute(ctx context.Context, h Harness, o Options) *Report {
 	r := newRunner(&h, o)
-	if err := r.probe(nil); err != nil {
+	if err := r.probe(nil, ctx); err != nil {
 		r.report.Err = err.Error()
 		return r.report
 	}
-	for _, c := range r.cases() {
-		res := r.run(nil, ctx, &c)
-		r.report.add(res)
-		if o.OnResult != nil {
-			o.OnResult(res)
-		}
+	r.each(ctx, r.cases())
+	if ctx.Err() != nil {
+		r.drop() // in a hurry: a case that was cut off says nothing about leaks
+		return r.report
 	}
 	for _, problem := range r.close() {
 		r.report.Err = problem
 	}
 	return r.report
+}
+
+// each runs cases until ctx ends.
+func (r *runner) each(ctx context.Context, cases []Case) {
+	for i := range cases {
+		var res Result
+		if ctx.Err() == nil {
+			res = r.run(nil, ctx, &cases[i])
+		}
+		if ctx.Err() != nil {
+			r.report.Err = fmt.Sprintf("stopped after %d of %d cases: %v", i, len(cases), context.Cause(ctx))
+			return
+		}
+		r.report.add(res)
+		if r.o.OnResult != nil {
+			r.o.OnResult(res)
+		}
+	}
 }
 
 // A runner runs cases one after the other on one Harness.
@@ -101,10 +118,10 @@ func (r *runner) cases() []Case {
 }
 
 // probe learns the features from a first pair.
-func (r *runner) probe(t *testing.T) error {
+func (r *runner) probe(t *testing.T, ctx context.Context) error {
 	var err error
 	r.bubble(t, r.h.Synctest, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 300*r.h.tick())
+		ctx, cancel := context.WithTimeout(ctx, 300*r.h.tick())
 		defer cancel()
 		var p *pair
 		if p, err = r.h.open(ctx, ConnOptions{}); err != nil {
