@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +33,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ADDR", l.Addr().String())
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "waitline": waitLine},
 	})
 }
 
@@ -43,7 +47,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if err != nil {
 		code = ""
 		if e, ok := err.(interface{ ExitCode() int }); ok {
-			code = string(rune('0' + e.ExitCode()))
+			code = strconv.Itoa(e.ExitCode())
 		}
 	}
 	if code != args[0] {
@@ -67,6 +71,21 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("nobody listens at %s", args[0])
 }
 
+// waitLine waits until a file has a text: waitline FILE TEXT
+func waitLine(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: waitline FILE TEXT")
+	}
+	limit := time.Now().Add(20 * time.Second)
+	for time.Now().Before(limit) {
+		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(b), args[1]) {
+			return
+		}
+		runtime.Gosched()
+	}
+	ts.Fatalf("%s never had %q", args[0], args[1])
+}
+
 // TestAnInterruptDrains holds that a stand-in ends well by a signal, in this process.
 func TestAnInterruptDrains(t *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
@@ -85,16 +104,38 @@ func TestAnInterruptDrains(t *testing.T) {
 	}
 }
 
-// A lineWriter tells of the first write.
+// TestAnInterruptOfConformIsNoVerdict holds that the cases that did not run are no failures.
+func TestAnInterruptOfConformIsNoVerdict(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out := &lineWriter{ready: make(chan struct{})}
+	var errs bytes.Buffer
+	code := make(chan int, 1)
+	go func() { // ends with run, whose code is awaited
+		code <- run(ctx, []string{"conform", "inproc"}, streams{os.Stdin, out, &errs})
+	}()
+	<-out.ready // the first case has ended
+	interrupt()
+	if got := <-code; got != exitInterrupted {
+		t.Errorf("exit code %d, want %d", got, exitInterrupted)
+	}
+	if text := out.String(); strings.Contains(text, "fail      T") || !strings.Contains(text, ", 0 failed, ") {
+		t.Errorf("got the table\n%s\nwant no failure in it", text)
+	}
+	if want := regexp.MustCompile(`inproc: interrupted, .*: stopped after \d+ of \d+ cases: `); !want.MatchString(errs.String()) {
+		t.Errorf("got %q, want %s", errs.String(), want)
+	}
+}
+
+// A lineWriter keeps what is written, and tells of the first write.
 type lineWriter struct {
-	ready  chan struct{} // closed by the first Write, read by the test
-	closed bool
+	bytes.Buffer
+	ready chan struct{} // closed by the first Write, read by the test
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
-	if !w.closed {
-		w.closed = true
+	if w.Len() == 0 {
 		close(w.ready)
 	}
-	return len(p), nil
+	return w.Buffer.Write(p)
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	adapters "github.com/polywire/polywire/adapters/all"
+	"github.com/polywire/polywire/adapters/inproc"
+	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/transport"
+)
+
+// harness makes the two ends that the suite runs between.
+func (a *app) harness(where string) (transporttest.Harness, error) {
+	if !strings.Contains(where, ":") {
+		where += "://"
+	}
+	u, err := url.Parse(where)
+	if err != nil {
+		return transporttest.Harness{}, usage(fmt.Errorf("URL %.128q: %w", where, err))
+	}
+	f, err := a.registry.Features(where)
+	if err != nil {
+		t := target{a: a, url: where}
+		return transporttest.Harness{}, usage(t.explain(err))
+	}
+	h := transporttest.FromURL(a.registry, where, where)
+	h.Adapter = func(ctx context.Context, _ *transport.Conn) (transport.Adapter, error) { return bare(ctx, u) }
+	switch {
+	case f.Durable: // a broker: opening is slow, and its messages are
+		h.Share, h.Scale, h.Tick = true, 0.2, 200*time.Millisecond
+		h.Ignore = []string{"kgo.(*brokerCxn).handleResps", "kgo.(*broker).handleReqs", "kgo.(*source).", "kgo.(*Client).PollRecords"} // of the Kafka client: end with their answer
+	case u.Scheme == "http" && u.Host == "":
+		h = a.nodes()
+	case f.InProcess:
+		h = inMemory(where)
+	}
+	h.Name = f.Adapter
+	return h, nil
+}
+
+// nodes makes a harness of a node of HTTP, on a free port, and its client.
+func (a *app) nodes() transporttest.Harness {
+	return transporttest.Harness{
+		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
+			if server, err = a.registry.Open(ctx, "http://?listen=127.0.0.1:0&attach", o.Server...); err != nil {
+				return nil, nil, err
+			}
+			if client, err = a.registry.Open(ctx, "http://"+server.Addr(), o.Client...); err != nil {
+				return nil, nil, errors.Join(err, server.Close())
+			}
+			return server, client, nil
+		},
+		Another: func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
+			return a.registry.Open(ctx, "http://"+server.Addr(), opts...)
+		},
+		Adapter: func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
+			return bare(ctx, &url.URL{Scheme: "http", Host: server.Addr()})
+		},
+		Raw: func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr())
+		},
+	}
+}
+
+// inMemory makes a harness of one process, whose connections can be cut.
+func inMemory(where string) transporttest.Harness {
+	factory, peer := transporttest.Outage(inproc.Factory())
+	h := transporttest.FromURL(transport.NewRegistry(factory), where, where)
+	h.Peer = peer
+	h.Adapter = func(ctx context.Context, _ *transport.Conn) (transport.Adapter, error) {
+		return factory.Open(ctx, setup(&url.URL{Scheme: "inproc"}))
+	}
+	return h
+}
+
+// bare opens an adapter without a Conn around it.
+func bare(ctx context.Context, u *url.URL) (transport.Adapter, error) {
+	for _, f := range adapters.Factories() {
+		if slices.Contains(f.Schemes, u.Scheme) {
+			return f.Open(ctx, setup(u))
+		}
+	}
+	return nil, fmt.Errorf("no adapter for the scheme %q", u.Scheme)
+}
+
+func setup(u *url.URL) transport.Setup {
+	return transport.Setup{URL: u, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {}}
+}
