@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -30,24 +29,24 @@ type letter struct {
 	params  []string
 	key     string
 	replyTo string
-	timeout time.Duration
+	timeout period
 	api     string
 }
 
 func (l *letter) flags(f *pflag.FlagSet) {
-	f.StringVarP(&l.data, "data", "d", "", "body: JSON, @FILE, or @- for standard input")
+	f.StringVarP(&l.data, "data", "d", "", "body: JSON, @FILE, or - for standard input")
 	f.StringVar(&l.codec, "codec", "json", "`CODEC` of the body on the wire")
 	f.StringVar(&l.raw, "content-type", "", "send the body as it is, with this media `TYPE`")
 	f.StringArrayVarP(&l.headers, "header", "H", nil, "`KEY=VALUE` of the header, repeated")
 	f.StringArrayVar(&l.params, "param", nil, "`NAME=VALUE` of the params, repeated")
 	f.StringVar(&l.key, "key", "", "`KEY` of order")
-	f.DurationVar(&l.timeout, "timeout", 0, "`TIME` for the call, as 2s; the library's own without it")
+	f.Var(&l.timeout, "timeout", "`TIME` for the call, as 2s; the library's own without it")
 	f.StringVar(&l.api, "api", "", "description of the API: a `FILE`, or describe to ask the service")
 }
 
 // message makes the message to destination.
 func (l *letter) message(destination string) (*transport.Message, error) {
-	body, err := l.body()
+	body, err := l.a.body(l.data)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +56,11 @@ func (l *letter) message(destination string) (*transport.Message, error) {
 		if err != nil {
 			return nil, usage(err)
 		}
-		if m.ContentType, err = l.check(codec, body); err != nil {
+		if err := l.check(codec, body); err != nil {
 			return nil, err
+		}
+		if m.ContentType = codec.ContentType(); len(body) == 0 {
+			m.ContentType, m.Accept = "", m.ContentType // nothing has no type, and the answer may have one
 		}
 	}
 	for _, h := range l.headers {
@@ -82,36 +84,43 @@ func (l *letter) message(destination string) (*transport.Message, error) {
 }
 
 // check holds the body against the codec, which for now is JSON: then the body is what goes out.
-func (l *letter) check(codec codecs.Codec, body []byte) (contentType string, err error) {
+func (l *letter) check(codec codecs.Codec, body []byte) error {
 	if len(body) == 0 {
-		return codec.ContentType(), nil
+		return nil
 	}
 	if codec.ContentType() != jsonType {
-		return "", usage(fmt.Errorf("codec %s needs the types of an API, and only json is spoken without: use --content-type to send bytes as they are", l.codec))
+		return usage(fmt.Errorf("codec %s needs the types of an API, and only json is spoken without: use --content-type to send bytes as they are", l.codec))
 	}
-	return jsonType, checkJSON(body)
+	return checkJSON(body)
 }
 
-func (l *letter) body() ([]byte, error) {
-	name, isFile := strings.CutPrefix(l.data, "@")
+// body is what -d says: itself, - or @- for standard input, @FILE for a file.
+func (a *app) body(data string) ([]byte, error) {
+	if data == "-" || data == "@-" {
+		return readBody(a.in, "standard input")
+	}
+	name, isFile := strings.CutPrefix(data, "@")
 	if !isFile {
-		return []byte(l.data), nil
+		return []byte(data), nil
 	}
-	in := l.a.in
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, usage(err)
-		}
-		defer f.Close()
-		in = f
+	if name == "" {
+		return nil, usage(errors.New("-d @: write @FILE, or - for standard input"))
 	}
-	body, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usage(fmt.Errorf("-d: %w", err))
+	}
+	defer f.Close()
+	return readBody(f, name)
+}
+
+func readBody(r io.Reader, name string) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	switch {
 	case err != nil:
-		return nil, usage(err)
+		return nil, usage(fmt.Errorf("-d: %w", err))
 	case len(body) > maxInput:
-		return nil, usage(fmt.Errorf("the body has more than %d bytes", maxInput))
+		return nil, usage(fmt.Errorf("-d: %s has more than %d bytes, which is what a body may have", name, maxInput))
 	}
 	return body, nil
 }

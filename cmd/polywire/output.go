@@ -94,8 +94,16 @@ func (r rawJSON) String() string               { return string(r) }
 func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
 
 func isJSON(m *transport.Message) bool {
-	media, _, err := mime.ParseMediaType(m.ContentType)
-	return err == nil && media == jsonType && json.Valid(m.Body)
+	return mediaType(m.ContentType) == jsonType && json.Valid(m.Body)
+}
+
+// mediaType is a content type without parameters, or "".
+func mediaType(contentType string) string {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	return media
 }
 
 // print prints m, which from gave.

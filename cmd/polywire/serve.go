@@ -25,7 +25,11 @@ after what it has begun.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		what := args[1]
 		if what == "reply" {
-			what = "reply:" + data
+			body, err := a.body(data)
+			if err != nil {
+				return err
+			}
+			what = "reply:" + string(body)
 		}
 		h, err := standIn(what)
 		if err != nil {
@@ -44,7 +48,7 @@ after what it has begun.`,
 		return conn.Drain(context.WithoutCancel(cmd.Context()))
 	}
 	t.flags(cmd.Flags())
-	cmd.Flags().StringVarP(&data, "data", "d", "{}", "`JSON` of the reply")
+	cmd.Flags().StringVarP(&data, "data", "d", "{}", "`JSON` of the reply, @FILE, or - for standard input")
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ func (a *app) subscribeCommand() *cobra.Command {
 	t := &target{a: a}
 	p := &printer{}
 	var group string
-	var count int
+	var count limit
 	cmd := &cobra.Command{
 		Use: "subscribe PATTERN", Short: "Print what is published, until interrupted", Args: exactly("PATTERN"),
 		Example: `  polywire subscribe 'trip.*' -t http://localhost:8082 --format '{{.Destination}} {{.Body}}'`,
@@ -32,18 +33,18 @@ func (a *app) subscribeCommand() *cobra.Command {
 		if group != "" {
 			opts = append(opts, transport.WithGroup(group))
 		}
-		tail := newTail(p, count)
+		tail := newTail(p, int(count))
 		if _, err := conn.Subscribe(cmd.Context(), args[0], tail.handle, opts...); err != nil {
 			return err
 		}
-		a.note("subscribed to %s", args[0])
+		fmt.Fprintf(a.err, "subscribed to %s\n", args[0]) // for scripts too: what is published from now on comes
 		err = tail.wait(cmd.Context())
 		return errors.Join(err, conn.Drain(context.WithoutCancel(cmd.Context()))) // so that the last one is settled
 	}
 	t.flags(cmd.Flags())
 	p.flags(cmd.Flags())
 	cmd.Flags().StringVar(&group, "group", "", "share the messages with the others of `GROUP`")
-	cmd.Flags().IntVar(&count, "count", 0, "end after `N` messages")
+	cmd.Flags().Var(&count, "count", "end after `N` messages")
 	return cmd
 }
 

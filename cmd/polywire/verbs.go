@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/contract"
 )
 
 // A verb is a command that sends one message and prints what comes back.
@@ -15,6 +18,9 @@ type verb struct {
 	letter
 	printer
 	style []string // of operations in a description that it may call
+
+	described *contract.Description // what --api named; nil without
+	operation *contract.Operation   // of the destination; nil without --api
 }
 
 func (a *app) newVerb(style ...string) *verb {
@@ -37,16 +43,16 @@ func (v *verb) command(use, short, example string, run func(ctx context.Context,
 			return err
 		}
 		defer conn.Close() //nolint:errcheck // what counts has happened
-		if err := v.checkAPI(ctx, conn, m); err != nil {
-			return err
-		}
 		interrupted := ctx
 		if v.timeout > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, v.timeout)
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(v.timeout))
 			defer cancel()
 		}
-		return replied(interrupted, run(ctx, conn, m), v.reached.Load())
+		if err = v.checkAPI(ctx, conn, m); err == nil {
+			err = run(ctx, conn, m)
+		}
+		return replied(interrupted, err, v.reached.Load())
 	}
 	v.target.flags(cmd.Flags())
 	v.letter.flags(cmd.Flags())
@@ -63,7 +69,7 @@ func (a *app) requestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return v.print(reply, "")
+			return errors.Join(v.print(reply, ""), v.checkReply(reply))
 		})
 	v.printer.flags(cmd.Flags())
 	return cmd
@@ -89,13 +95,17 @@ func (a *app) publishCommand() *cobra.Command {
 
 func (a *app) gatherCommand() *cobra.Command {
 	v := a.newVerb("survey")
-	var most int
-	var opts []transport.CallOption
+	var most limit
+	var stall period
 	cmd := v.command("gather DESTINATION", "Publish and print the answers as they come",
 		`  polywire gather dispatch.bids -t http://localhost:8083 --max 3 --timeout 2s -d '{"trip":"7"}'`,
 		func(ctx context.Context, conn connection, m *transport.Message) error {
+			var opts []transport.CallOption
 			if most > 0 {
-				opts = append(opts, transport.WithMax(most))
+				opts = append(opts, transport.WithMax(int(most)))
+			}
+			if stall > 0 {
+				opts = append(opts, transport.WithStall(time.Duration(stall)))
 			}
 			g, err := conn.Gather(ctx, m, opts...)
 			if err != nil {
@@ -103,20 +113,17 @@ func (a *app) gatherCommand() *cobra.Command {
 			}
 			return v.answers(g)
 		})
-	cmd.Flags().IntVar(&most, "max", 0, "end at the `N`th answer")
-	stall := cmd.Flags().Duration("stall", 0, "end when no answer came for this `TIME`")
-	cmd.PreRun = func(*cobra.Command, []string) {
-		if *stall > 0 {
-			opts = append(opts, transport.WithStall(*stall))
-		}
-	}
+	cmd.Flags().Var(&most, "max", "end at the `N`th answer")
+	cmd.Flags().Var(&stall, "stall", "end when no answer came for this `TIME`")
 	v.printer.flags(cmd.Flags())
 	return cmd
 }
 
-// answers prints all of g; that some are errors makes no error of the command.
+// answers prints all of g; that some are errors makes no error of the command. What
+// --api does not allow does, once all are printed.
 func (v *verb) answers(g *transport.Gathering) error {
 	count := 0
+	var wrong []error
 	for r := range g.All() {
 		count++
 		var err error
@@ -124,11 +131,19 @@ func (v *verb) answers(g *transport.Gathering) error {
 			err = v.failure(failed, r.From)
 		} else {
 			err = v.print(r.Message, r.From)
+			wrong = append(wrong, v.checkAnswer(r))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(v.target.a.err, "%d answers, ended by: %s\n", count, g.Reason())
+	return errors.Join(wrong...)
+}
+
+func (v *verb) checkAnswer(r transport.Result) error {
+	if err := v.checkReply(r.Message); err != nil {
+		return codecError(fmt.Errorf("from %s: %w", r.From, err))
+	}
 	return nil
 }
