@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// A line is one thing that is compared: entries that all do it, the first being ours.
+type line struct {
+	name    string // of the thing done, as "Request"
+	params  []param
+	title   string // what is done, for people
+	each    int    // deliveries in one operation; figures are told for one of them
+	entries []entry
+	goals   []goal
+}
+
+// A param is part of a line's name, as handlers=inline, that benchstat can compare along.
+type param struct{ key, value string }
+
+// path is the line's name as Go's benchmarks have them: Request/callers=1.
+func (l *line) path() string {
+	var b strings.Builder
+	b.WriteString(l.name)
+	for _, p := range l.params {
+		fmt.Fprintf(&b, "/%s=%s", p.key, p.value)
+	}
+	return b.String()
+}
+
+// An entry is one library's part in a line.
+type entry struct {
+	name string
+	kind string // what it keeps and what it leaves out, so that nobody compares in vain
+	open func(ctx context.Context) (rig, error)
+}
+
+// A rig is a library made ready for one line. Its methods are called one at a time.
+type rig interface {
+	// prove checks that all arrives where it should, with bodies that differ.
+	prove(ctx context.Context) error
+	// run does n operations and returns when both ends are done with them.
+	run(ctx context.Context, n int) error
+	close() error
+}
+
+// A goal is a limit that docs/benchmarks.md sets to our figure in a line.
+type goal struct {
+	what measure
+	peer string // of ratio; empty for all else
+	most float64
+}
+
+// A measure is what a goal limits.
+type measure string
+
+const (
+	ratio  measure = "CPU, ours ÷ theirs"
+	cpu    measure = "CPU ns"
+	allocs measure = "allocations"
+)

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// formats are the ways to print a report.
+func formats() map[string]func(io.Writer, *report) error {
+	return map[string]func(io.Writer, *report) error{
+		"md": writeMarkdown, "csv": writeCSV, "json": writeJSON, "go": writeGo,
+	}
+}
+
+func formatNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(formats())), ", ")
+}
+
+func writeJSON(w io.Writer, r *report) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "\t")
+	return e.Encode(r)
+}
+
+// writeGo prints every round as a line of Go's benchmarks, wall time first, for benchstat.
+func writeGo(w io.Writer, r *report) error {
+	goos, goarch, _ := strings.Cut(r.Platform, "/")
+	if _, err := fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: github.com/polywire/polywire/bench/peers\n", goos, goarch); err != nil {
+		return err
+	}
+	for _, l := range r.Lines {
+		for _, e := range l.Entries {
+			for _, s := range e.Rounds {
+				_, err := fmt.Fprintf(w, "Benchmark%s/peer=%s-%d\t%d\t%.1f ns/op\t%.1f cpu-ns/op\t%.1f B/op\t%.2f allocs/op\n",
+					l.Path, e.Name, r.Cores, s.N, s.Wall, s.CPU, s.Bytes, s.Allocs)
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// writeCSV prints one record for each entry.
+func writeCSV(w io.Writer, r *report) error {
+	c := csv.NewWriter(w)
+	records := [][]string{{"line", "entry", "cpu_ns", "wall_ns", "allocs", "ratio", "ratio_low", "ratio_high", "deliveries", "kind"}}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	for _, l := range r.Lines {
+		for _, e := range l.Entries {
+			records = append(records, []string{
+				l.Path, e.Name, number(e.CPU.Mid), number(e.Wall.Mid), number(e.Allocs.Mid),
+				number(e.Ratio.Mid), number(e.Ratio.Low), number(e.Ratio.High), strconv.Itoa(l.Each), e.Kind,
+			})
+		}
+	}
+	return c.WriteAll(records)
+}
+
+func writeMarkdown(w io.Writer, r *report) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s, %s, %d cores; %d rounds of %v. Medians; in brackets the 95 %% bounds of the median ratio of the rounds.\n",
+		r.Date.Format(time.DateOnly), r.Go, r.Platform, r.Cores, r.Rounds, r.Time)
+	told := map[string]bool{} // kinds
+	for _, l := range r.Lines {
+		l.markdown(&b, told)
+	}
+	goalsMarkdown(&b, r.Lines)
+	for _, path := range slices.Sorted(maps.Keys(r.Versions)) {
+		fmt.Fprintf(&b, "\n- %s %s", path, r.Versions[path])
+	}
+	if len(r.Versions) > 0 {
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// markdown tells each kind once.
+func (l *lineReport) markdown(b *strings.Builder, told map[string]bool) {
+	fmt.Fprintf(b, "\n**%s%s** — `%s`\n\n", strings.ToUpper(l.Title[:1]), l.Title[1:], l.Path)
+	b.WriteString("| | CPU | wall | allocs | ours ÷ theirs, CPU | kind |\n|---|---:|---:|---:|---|---|\n")
+	for i, e := range l.Entries {
+		against := "1"
+		if i > 0 {
+			against = bracketed(e.Ratio)
+		}
+		each, kind := float64(l.Each), e.Kind
+		if told[e.Name+kind] {
+			kind = "as above"
+		}
+		told[e.Name+e.Kind] = true
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", e.Name,
+			duration(e.CPU.Mid/each), duration(e.Wall.Mid/each), figure(e.Allocs.Mid/each), against, kind)
+	}
+}
+
+func goalsMarkdown(b *strings.Builder, lines []lineReport) {
+	head := "\n**Goals**\n\n| line | what | goal | got | |\n|---|---|---|---|---|\n"
+	for _, l := range lines {
+		for _, g := range l.Goals {
+			what := string(g.What)
+			if g.Peer != "" {
+				what = "÷ " + g.Peer
+			}
+			fmt.Fprintf(b, "%s| `%s` | %s | ≤ %s | %s | %s |\n", head, l.Path, what, figure(g.Most), bracketed(g.Got), g.Verdict)
+			head = ""
+		}
+	}
+}
+
+// bracketed is a median and its bounds.
+func bracketed(e estimate) string {
+	if !e.bounded() {
+		return figure(e.Mid)
+	}
+	return fmt.Sprintf("%s [%s, %s]", figure(e.Mid), figure(e.Low), figure(e.High))
+}
+
+// figure has three digits that count, and no exponent.
+func figure(v float64) string {
+	switch {
+	case math.IsInf(v, 0) || math.IsNaN(v):
+		return "–"
+	case v == 0:
+		return "0"
+	case math.Abs(v) >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	out := strconv.FormatFloat(v, 'f', digits, 64)
+	return strings.TrimSuffix(strings.TrimRight(out, "0"), ".")
+}
+
+// duration is ns in the unit that reads best.
+func duration(ns float64) string {
+	switch {
+	case ns >= 1e6:
+		return figure(ns/1e6) + " ms"
+	case ns >= 1e3:
+		return figure(ns/1e3) + " µs"
+	}
+	return figure(ns) + " ns"
+}
