@@ -42,6 +42,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 bench: ## our benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-peers
+bench-peers: ## beside other libraries, in one run of about six minutes; a module of its own
+	cd bench/peers && go run .
+
 .PHONY: docs
 docs: ## regenerate the generated parts of the documents
 	go test ./cmd/polywire -run Matrix -update
