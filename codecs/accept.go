@@ -3,36 +3,35 @@ package codecs
 import (
 	"cmp"
 	"mime"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 // Accept returns the codec that the peer likes best among those it names, in
 // the syntax of HTTP's Accept ("application/json, application/xml;q=0.5,
-// */*;q=0.1"). At equal weight the more specific range wins, then the earlier;
-// a wildcard picks codecs in the order of NewRegistry. A range of weight 0
-// excludes. It reports false when nothing fits, an empty list included: the
-// caller then keeps to the codec of the request or of the route.
+// */*;q=0.1"). Of the ranges that match a codec the most specific decides
+// (RFC 9110, 12.5.1), and of equally specific ones the first; weight 0 excludes.
+// At equal weight the codec of the more specific range wins, then of the earlier,
+// then the first of NewRegistry. It reports false when nothing fits, an empty list
+// included: the caller then keeps to the codec of the request or of the route.
 func (r *Registry) Accept(accept ...string) (Codec, bool) {
 	ranges := parseAccept(accept)
-	slices.SortStableFunc(ranges, func(a, b mediaRange) int {
-		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(b.specific(), a.specific()))
-	})
-	for _, rng := range ranges {
-		for _, c := range r.order {
-			if rng.weight > 0 && rng.matches(c.ContentType()) && !excluded(ranges, c.ContentType()) {
-				return c, true
-			}
+	var best Codec
+	var by mediaRange
+	for _, c := range r.order {
+		m, found := deciding(ranges, c.ContentType())
+		if found && m.weight > 0 && (best == nil || m.before(by)) {
+			best, by = c, m
 		}
 	}
-	return nil, false
+	return best, best != nil
 }
 
 // A mediaRange is one element of an Accept list.
 type mediaRange struct {
 	media  string // lower case: "a/b", "a/*" or "*/*"
 	weight float64
+	place  int // in the list
 }
 
 // maxRanges bounds how much of a peer's list is read.
@@ -52,7 +51,7 @@ func parseAccept(accept []string) []mediaRange {
 				weight, err = strconv.ParseFloat(q, 64)
 			}
 			if err == nil && weight >= 0 && weight <= 1 && len(ranges) < maxRanges {
-				ranges = append(ranges, mediaRange{media, weight})
+				ranges = append(ranges, mediaRange{media, weight, len(ranges)})
 			}
 		}
 	}
@@ -60,7 +59,15 @@ func parseAccept(accept []string) []mediaRange {
 }
 
 // specific returns 2 for a/b, 1 for a/* and 0 for */*.
-func (m mediaRange) specific() int { return 2 - strings.Count(m.media, "*") }
+func (m mediaRange) specific() int {
+	switch {
+	case m.media == "*/*":
+		return 0
+	case strings.HasSuffix(m.media, "/*"):
+		return 1
+	}
+	return 2
+}
 
 func (m mediaRange) matches(media string) bool {
 	if m.media == "*/*" || m.media == media {
@@ -70,13 +77,18 @@ func (m mediaRange) matches(media string) bool {
 	return isRange && strings.HasPrefix(media, major+"/")
 }
 
-// excluded reports whether the most specific range for media has weight 0.
-func excluded(ranges []mediaRange, media string) bool {
-	best := mediaRange{weight: -1}
+// before reports whether what m decides is liked better than what other does.
+func (m mediaRange) before(other mediaRange) bool {
+	return cmp.Or(cmp.Compare(other.weight, m.weight), cmp.Compare(other.specific(), m.specific()), cmp.Compare(m.place, other.place)) < 0
+}
+
+// deciding returns the range that gives media its weight: the most specific that
+// matches, and the first of those.
+func deciding(ranges []mediaRange, media string) (best mediaRange, found bool) {
 	for _, m := range ranges {
-		if m.matches(media) && (best.weight < 0 || m.specific() > best.specific()) {
-			best = m
+		if m.matches(media) && (!found || m.specific() > best.specific()) {
+			best, found = m, true
 		}
 	}
-	return best.weight == 0
+	return best, found
 }
