@@ -44,6 +44,14 @@ func TestLimits(t *testing.T) {
 	if negative := (codecs.Limits{MaxBytes: -1, MaxDepth: -1, MaxElements: -1}).WithDefaults(); negative != zero {
 		t.Errorf("negative limits: %+v", negative)
 	}
+	for n, want := range map[int]int{0: 16384, 1000: 17384, 1 << 20: 1 << 20, 4 << 20: 1 << 20} {
+		if got := (codecs.Limits{}).ForInput(n); got.MaxElements != want || got.MaxBytes != 4<<20 || got.MaxDepth != 100 {
+			t.Errorf("of %d bytes: got %+v, want %d elements", n, got, want)
+		}
+		if got := (codecs.Limits{MaxElements: 7}).ForInput(n); got.MaxElements != 7 {
+			t.Errorf("of %d bytes: got %d elements, want the 7 that were set", n, got.MaxElements)
+		}
+	}
 	own := codecs.Limits{MaxBytes: 1, MaxDepth: 2, MaxElements: 3}.WithDefaults()
 	for _, tc := range []struct {
 		check func(int) error

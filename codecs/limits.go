@@ -21,9 +21,24 @@ type Limits struct {
 	MaxDepth int
 
 	// MaxElements bounds list items, map entries and optional values of one
-	// value together; 1,048,576 by default. One whose Go size exceeds 64 bytes
-	// counts once for every 64, so a run of empty objects buys little memory.
+	// value together; 1,048,576 by default, and when decoding no more than
+	// 16,384 and one for each byte of the input. One whose Go size exceeds 64
+	// bytes counts once for every 64, so a run of empty objects buys little
+	// memory: without own limits at most 64 bytes for one, and 1 MiB, before
+	// what lists and maps need to grow.
 	MaxElements int
+}
+
+// freeElements are those that any input may have by default, however short.
+const freeElements = 1 << 14
+
+// ForInput returns the limits for decoding n bytes: l with its defaults filled
+// in, of which that of MaxElements follows n.
+func (l Limits) ForInput(n int) Limits {
+	if l.MaxElements <= 0 {
+		l.MaxElements = min(DefaultMaxElements, freeElements+n)
+	}
+	return l.WithDefaults()
 }
 
 // WithDefaults returns l with its defaults filled in.

@@ -23,6 +23,12 @@
 // The engine is github.com/go-json-experiment/json/jsontext, the mirror of
 // encoding/json/jsontext: its Decoder reads tokens and refuses duplicate names
 // and invalid UTF-8, its AppendQuote writes strings.
+//
+// Decoding allocates, with what lists and maps throw away when they grow, less
+// than 512 bytes for each element that codecs.Limits allows, and 16 for each byte
+// of the input. So without own limits a short input costs 8 MiB at most. Of a
+// generated message each name, scalar, object and list is an element, whatever
+// its size in Go.
 package jsoncodec
 
 import (
@@ -41,7 +47,8 @@ const name = "json"
 
 // A Codec is the JSON codec. New makes one; it is safe for concurrent use.
 type Codec struct {
-	limits   codecs.Limits
+	given    codecs.Limits // as WithLimits has it
+	limits   codecs.Limits // with defaults; those of decoding follow the input
 	shapes   shape.Cache
 	decoders sync.Pool // of *decoder; one holds no input between calls
 }
@@ -57,15 +64,16 @@ type Option func(*Codec)
 // WithLimits sets the limits for both directions. Whatever MaxDepth says, the
 // engine reads at most 10,000 levels.
 func WithLimits(l codecs.Limits) Option {
-	return func(c *Codec) { c.limits = l.WithDefaults() }
+	return func(c *Codec) { c.given = l }
 }
 
 // New returns a JSON codec.
 func New(opts ...Option) *Codec {
-	c := &Codec{limits: codecs.Limits{}.WithDefaults()}
+	c := new(Codec)
 	for _, opt := range opts {
 		opt(c)
 	}
+	c.limits = c.given.WithDefaults()
 	return c
 }
 

@@ -32,7 +32,7 @@ func (c *Codec) decoder(src []byte) *decoder {
 		d = new(decoder)
 		d.tok.Reset(&d.in)
 	}
-	d.limits, d.elements, d.src = c.limits, 0, src
+	d.limits, d.elements, d.src = c.given.ForInput(len(src)), 0, src
 	d.in = *bytes.NewBuffer(src)
 	return d
 }

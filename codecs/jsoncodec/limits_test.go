@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"math"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -102,23 +101,6 @@ func TestMaxElementsCountsThemAll(t *testing.T) {
 	wantLimit(t, err, 0)
 	_, err = c.Append(nil, map[int]int{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1})
 	wantLimit(t, err, 0)
-}
-
-// Two bytes of input make an item of a kilobyte; the limit is on what they buy.
-func TestEmptyObjectsBuyLittleMemory(t *testing.T) {
-	type wide struct{ A [128]int64 }
-	c := New()
-	text := []byte("[" + strings.Repeat("{},", 1<<20) + "{}]")
-	var list []wide
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	err := c.Decode(text, &list)
-	runtime.ReadMemStats(&after)
-	wantLimit(t, err, 1<<20)
-	const most = 512 << 20 // all generations of the growing list together; 1 GiB and more without the limit
-	if got := after.TotalAlloc - before.TotalAlloc; got > most {
-		t.Errorf("%d bytes of input allocate %d", len(text), got)
-	}
 }
 
 func TestCyclicValuesAreAnError(t *testing.T) {
