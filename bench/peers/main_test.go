@@ -9,9 +9,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// go-micro's memory transport leaves the goroutine of a socket that is closed waiting on its pipe.
+// go-micro's memory transport leaves the goroutine of a socket that is closed waiting
+// on its pipe, its memory registry cannot be closed, and its packages start goroutines of their own.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go-micro.dev/v5/transport.(*memorySocket).Recv"))
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
+		goleak.IgnoreAnyFunction("go-micro.dev/v5/transport.(*memorySocket).Recv"),
+		goleak.IgnoreAnyFunction("go-micro.dev/v5/registry.(*memRegistry).ttlPrune"))
 }
 
 func TestACommandLineThatCannotBeMeantIsRefused(t *testing.T) {
