@@ -54,6 +54,7 @@ type Features struct {
 	Durable                   bool // what is accepted survives a restart of the system
 	DetachedReply             bool // a deferred reply can be given by another process
 	InProcess                 bool // all ends live in this process
+	Inline                    bool // handlers run on their callers' goroutines: a call lasts as long as its handler, past its deadline too
 	TLS                       bool // the wire can be encrypted
 	Authentication            bool // peers can prove who they are
 
@@ -68,7 +69,7 @@ func (f *Features) names() []featureField {
 		{"DetectsNoHandler", f.DetectsNoHandler}, {"DetectsNoHandlerOnRequest", f.DetectsNoHandlerOnRequest || f.DetectsNoHandler},
 		{"CountsResponders", f.CountsResponders}, {"CancelsRemotely", f.CancelsRemotely}, {"RelativeExpiry", f.RelativeExpiry},
 		{"Redelivers", f.Redelivers}, {"Durable", f.Durable}, {"DetachedReply", f.DetachedReply}, {"InProcess", f.InProcess},
-		{"TLS", f.TLS}, {"Authentication", f.Authentication},
+		{"Inline", f.Inline}, {"TLS", f.TLS}, {"Authentication", f.Authentication},
 	}
 }
 

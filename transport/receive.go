@@ -127,9 +127,7 @@ func (b *binding) configure(ctx context.Context, h Handler, opts []BindOption) e
 	for _, wrap := range slices.Backward(c.inbound) {
 		b.handler = wrap(b.handler)
 	}
-	if a, ok := c.adapter.(interface{ Inline() bool }); ok {
-		b.inline = a.Inline()
-	}
+	b.inline = c.features.Inline
 	return b.opts.check(b.kind, &c.features)
 }
 

@@ -44,9 +44,9 @@ type abandoner interface {
 	Abandon(ctx context.Context) error
 }
 
-func (a *adapter) Features() transport.Features { return features() }
+func (a *adapter) Features() transport.Features { return features(a.inline) }
 
-func features() transport.Features {
+func features(inline bool) transport.Features {
 	return transport.Features{
 		Adapter: "inproc",
 		Send:    true, Request: true, Publish: true, Gather: true,
@@ -54,12 +54,9 @@ func features() transport.Features {
 		Acceptance:       transport.Queued,
 		DetectsNoHandler: true, DetectsNoHandlerOnRequest: true,
 		CountsResponders: true, CancelsRemotely: true, RelativeExpiry: true,
-		InProcess: true,
+		InProcess: true, Inline: inline,
 	}
 }
-
-// Inline reports whether handlers of this Conn run on their callers' goroutines.
-func (a *adapter) Inline() bool { return a.inline }
 
 // Ping answers Conn.Health: the router is there until Close.
 func (a *adapter) Ping(context.Context) error {

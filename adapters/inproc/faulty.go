@@ -45,8 +45,8 @@ func Faulty(f Faults) transport.Factory {
 		Name:    "inproc",
 		Schemes: []string{"inproc"},
 		Features: func(u *url.URL) (transport.Features, error) {
-			_, err := parse(u)
-			return f.features(), err
+			o, err := parse(u)
+			return f.features(o.inline), err
 		},
 		Open: func(_ context.Context, s transport.Setup) (transport.Adapter, error) {
 			if err := f.check(); err != nil {
@@ -79,8 +79,8 @@ func (f *Faults) check() error {
 	return nil
 }
 
-func (f *Faults) features() transport.Features {
-	have := features()
+func (f *Faults) features(inline bool) transport.Features {
+	have := features(inline)
 	have.OrderedByKey = f.Reorder == 0
 	have.CountsResponders = f.Drop == 0
 	have.DetectsNoHandler = f.Drop == 0 && f.Reorder == 0
@@ -121,7 +121,7 @@ func newFaulty(a *adapter, f Faults) *faulty {
 	return out
 }
 
-func (f *faulty) Features() transport.Features { return f.faults.features() }
+func (f *faulty) Features() transport.Features { return f.faults.features(f.inline) }
 
 func (f *faulty) Close(ctx context.Context) error {
 	f.mu.Lock()

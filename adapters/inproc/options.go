@@ -24,8 +24,8 @@ func Factory() transport.Factory {
 		Name:    "inproc",
 		Schemes: []string{"inproc"},
 		Features: func(u *url.URL) (transport.Features, error) {
-			_, err := parse(u)
-			return features(), err
+			o, err := parse(u)
+			return features(o.inline), err
 		},
 		Open: func(_ context.Context, s transport.Setup) (transport.Adapter, error) { return h.open(s.URL) },
 	}

@@ -24,7 +24,7 @@ func asyncCases() []Case {
 			Rule: "A deferred reply is given by another Conn through a token.", Run: deferToken},
 		{ID: "T217", Group: "A", Sections: []string{"1.10"}, Needs: request, Timing: true,
 			Rule: "Await's ctx bounds the wait alone: the exchange goes on, and every Await gets the answer.", Run: awaitBounds},
-		{ID: "T218", Group: "A", Sections: []string{"1.10"}, Needs: request,
+		{ID: "T218", Group: "A", Sections: []string{"1.10"}, Needs: request, Unless: "Inline",
 			Rule: "Future.Cancel ends the call as Canceled, unless the answer was there first.", Run: futureCancel},
 		{ID: "T219", Group: "A", Sections: []string{"1.10", "2.5"}, Needs: request,
 			Rule: "RequestAsync has copied the message when it returns.", Run: asyncCopies},

@@ -41,6 +41,7 @@ type Case struct {
 	Rule      string   // what it checks, in one sentence
 	Sections  []string // rules of docs/semantics.md, as "1.4"
 	Needs     []string // names of transport.Features; when one is missing the case is inverted
+	Unless    string   // a feature that takes the rule away; where it is declared the case is inverted
 	Abilities []string // what it needs of the Harness; when one is missing it is skipped
 	Level     Level
 	Tier      Tier
@@ -50,8 +51,8 @@ type Case struct {
 	Run func(ctx context.Context, e *Env) error
 
 	// Inverse, when set, is run in place of the general inversion when a
-	// feature of Needs is missing, whose name it gets.
-	Inverse func(ctx context.Context, e *Env, missing string) error
+	// feature of Needs is missing, or Unless is there; it gets that one's name.
+	Inverse func(ctx context.Context, e *Env, feature string) error
 }
 
 // Groups names the groups of the catalogue by letter.

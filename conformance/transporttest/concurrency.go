@@ -111,9 +111,8 @@ func noHeadOfLine(ctx context.Context, e *Env) error {
 	_, err := client.Request(ctx, &transport.Message{Destination: fast}) // a first use may connect
 	e.Must(err, "request")
 	if e.Features.Send {
-		for range 20 {
-			e.Must(client.Send(ctx, &transport.Message{Destination: slow}), "send to the slow one")
-		}
+		accepted := e.sendEach(ctx, client, copies(20, &transport.Message{Destination: slow})...)
+		e.Until("the slow one has its messages", func() bool { return accepted.Load() >= 19 })
 	} else {
 		for range 20 {
 			_, err := client.RequestAsync(ctx, &transport.Message{Destination: slow})
@@ -127,6 +126,16 @@ func noHeadOfLine(ctx context.Context, e *Env) error {
 		return fmt.Errorf("the fast one took %v behind the slow one, want at most %v", d, 2*e.Tick)
 	}
 	return nil
+}
+
+// copies are n messages like m, which share its slices.
+func copies(n int, m *transport.Message) []*transport.Message {
+	all := make([]*transport.Message, n)
+	for i := range all {
+		c := *m
+		all[i] = &c
+	}
+	return all
 }
 
 // A meter counts how many are at it.
@@ -159,10 +168,9 @@ func concurrencyLimit(ctx context.Context, e *Env) error {
 			}
 			return nil, nil
 		}, transport.WithConcurrency(limit))
-		for range 3 * limit {
-			e.Must(client.Send(ctx, &transport.Message{Destination: dest}), "send")
-		}
+		accepted := e.sendEach(ctx, client, copies(3*limit, &transport.Message{Destination: dest})...)
 		in.wait(limit)
+		e.Until("the others wait", func() bool { return accepted.Load() >= int64(2*limit) })
 		e.Pause(e.Tick / 20)
 		for range 3 * limit {
 			select {
@@ -310,11 +318,12 @@ func keysOverlap(ctx context.Context, e *Env) error {
 	}
 	server, client := e.Pair(ctx)
 	dest := e.Name("overlap")
-	other := make(chan struct{})
+	held, other := make(chan struct{}, 1), make(chan struct{})
 	done := make(chan struct{}, 2)
 	e.Handle(ctx, server, dest, func(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
 		switch string(msg.Body) {
 		case "first of a":
+			held <- struct{}{}
 			select {
 			case <-other: // of key b, while key a is held up
 			case <-ctx.Done():
@@ -325,9 +334,9 @@ func keysOverlap(ctx context.Context, e *Env) error {
 		done <- struct{}{}
 		return nil, nil
 	}, transport.WithConcurrency(4))
-	for _, k := range []string{"a", "b"} {
-		e.Must(client.Send(ctx, &transport.Message{Destination: dest, Key: k, Body: []byte("first of " + k)}), "send")
-	}
+	e.sendEach(ctx, client, &transport.Message{Destination: dest, Key: "a", Body: []byte("first of a")})
+	recv(e, held, "key a is held up")
+	e.Must(client.Send(ctx, &transport.Message{Destination: dest, Key: "b", Body: []byte("first of b")}), "send")
 	for range 2 {
 		recv(e, done, "two keys at the same time")
 	}
@@ -459,9 +468,7 @@ func defaultConcurrency(ctx context.Context, e *Env) error {
 		done.add(msg)
 		return nil, nil
 	})
-	for range 2 {
-		e.Must(client.Send(ctx, &transport.Message{Destination: name}), "send")
-	}
+	e.sendEach(ctx, client, copies(2, &transport.Message{Destination: name})...)
 	for range 5 {
 		e.Must(client.Publish(ctx, &transport.Message{Destination: name}), "publish")
 	}

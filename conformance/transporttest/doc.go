@@ -17,6 +17,8 @@
 //	feature not declared   the case is inverted: the call must fail at once with
 //	                       CodeUnimplemented and the feature's name, or, where no call
 //	                       asks for the feature, the weaker promise is checked
+//	feature takes away     the case is inverted where Inline is declared: what is left of the
+//	                       rule is checked, and that the feature is true
 //	ability missing        skipped, with the reason, and counted
 //	known failure          runs, and must still fail
 //	every case             ends with closed Conns and a leak check

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -193,6 +194,24 @@ func (e *Env) Subscribe(ctx context.Context, c Conn, pattern string, h transport
 	e.Must(err, "subscribe")
 	e.Cleanup(func(ctx context.Context) { _ = sub.Close(ctx) })
 	return sub
+}
+
+// sendEach sends each of msgs from a goroutine of its own, as a Send lasts as long
+// as its handler where Features.Inline, and counts what is accepted. The case ends when all have returned.
+func (e *Env) sendEach(ctx context.Context, c Conn, msgs ...*transport.Message) (accepted *atomic.Int64) {
+	accepted = new(atomic.Int64)
+	var sends sync.WaitGroup
+	for _, m := range msgs {
+		sends.Go(func() {
+			if err := c.Send(ctx, m); err != nil {
+				e.Errorf("send: %v", err)
+				return
+			}
+			accepted.Add(1)
+		})
+	}
+	e.Cleanup(func(context.Context) { sends.Wait() })
+	return accepted
 }
 
 // Cleanup arranges that f runs after the case, last first, before its Conns are closed.

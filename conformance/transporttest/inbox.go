@@ -11,7 +11,8 @@ import (
 
 // An inbox keeps what a handler gets.
 type inbox struct {
-	e *Env
+	e     *Env
+	lasts time.Duration // how long echo takes, without regard to its ctx
 
 	mu   sync.Mutex // guards the fields below
 	got  []*transport.Message
@@ -29,6 +30,9 @@ func (b *inbox) handle(_ context.Context, msg *transport.Message) (*transport.Me
 // echo keeps a copy and answers with the message's body and header.
 func (b *inbox) echo(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
 	b.add(msg)
+	if b.lasts > 0 {
+		b.e.Pause(b.lasts)
+	}
 	return echo(ctx, msg)
 }
 

@@ -12,6 +12,7 @@ import (
 // invert checks that what needs a missing feature fails at once and names it.
 // Features that no call asks for have no call to refuse: what is weaker without
 // them is checked by the Inverse of their cases, and here that all else still works.
+// Of Inline, which takes rules away where it is there, it checks what is left of them.
 func invert(ctx context.Context, e *Env, missing string) error {
 	server, client := e.Pair(ctx)
 	msg := &transport.Message{Destination: e.Name("inverted")}
@@ -44,10 +45,37 @@ func invert(ctx context.Context, e *Env, missing string) error {
 		return e.invertSubscribe(ctx, refuse, e.Name("*"), missing)
 	case "DetachedReply":
 		refuse("Resume", missing, func() error { return client.Resume(ctx, []byte("token"), nil, nil) })
+	case "Inline":
+		return e.holdsCallers(ctx)
 	default:
 		return e.stillWorks(ctx)
 	}
 	return nil
+}
+
+// holdsCallers checks what is left of deadlines where handlers run on their
+// callers' goroutines: a verb returns after its handler, tells that it is late, and the next one is well.
+func (e *Env) holdsCallers(ctx context.Context) error {
+	c := newCarrier(ctx, e)
+	c.in.lasts = 2 * e.Tick
+	for _, style := range []string{"Send", "Request", "Publish", "Gather"} {
+		if !e.Features.Has(style) {
+			continue
+		}
+		short, cancel := context.WithTimeout(ctx, e.Tick)
+		start := time.Now()
+		_, err := c.call(short, style, &transport.Message{})
+		cancel()
+		if d := time.Since(start); d < c.in.lasts {
+			e.Errorf("%s returned after %v, before its handler, which took %v: do not declare Features.Inline", style, d, c.in.lasts)
+		}
+		if style != "Gather" { // which fails only when nothing could be sent
+			e.WantCode(err, transport.CodeDeadlineExceeded, style+" whose handler outlasts its deadline")
+		} else if err == nil {
+			e.Errorf("Gather got an answer after its deadline")
+		}
+	}
+	return e.stillWorks(ctx)
 }
 
 // invertSubscribe refuses a Subscribe that needs feature; without Publish, that is named in its place.

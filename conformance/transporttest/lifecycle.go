@@ -218,10 +218,13 @@ func drainReleases(ctx context.Context, e *Env) error {
 	}, transport.WithConcurrency(1))
 	e.Must(err, "handle")
 	n := 20
-	for i := range n {
-		e.Must(client.Send(ctx, &transport.Message{Destination: dest, Body: fmt.Appendf(nil, "%d", i)}), "send")
+	msgs := copies(n, &transport.Message{Destination: dest})
+	for i, m := range msgs {
+		m.Body = fmt.Appendf(nil, "%d", i)
 	}
+	accepted := e.sendEach(ctx, client, msgs...)
 	recv(e, entered, "the leaving consumer handles one")
+	e.Until("the others wait", func() bool { return accepted.Load() >= int64(n-1) })
 	rest := newInbox(e)
 	e.Handle(ctx, server, dest, rest.handle)
 	drained := make(chan error, 1)

@@ -12,7 +12,7 @@ import (
 // TestEverySeededFaultIsNoticed proves the suite: what breaks a rule on purpose fails a case of that rule.
 func TestEverySeededFaultIsNoticed(t *testing.T) {
 	transporttest.Mutate(t, func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
-		return inprocWith(wrap)
+		return inprocWith("inproc://", wrap)
 	})
 }
 

@@ -12,9 +12,9 @@ import (
 
 func pressureCases() []Case {
 	return []Case{
-		{ID: "T154", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Send"},
+		{ID: "T154", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Send"}, Unless: "Inline",
 			Rule: "With its handler blocked a destination takes a bounded number of messages; then Send waits within its ctx, and no message is lost or doubled.", Run: boundedQueue},
-		{ID: "T059", Group: "L", Sections: []string{"6.3", "1.5"}, Needs: []string{"Send"},
+		{ID: "T059", Group: "L", Sections: []string{"6.3", "1.5"}, Needs: []string{"Send"}, Unless: "Inline",
 			Rule: "A Send that waits for room returns when its ctx is cancelled, and its message is not handled then.", Run: cancelBlockedSend},
 		{ID: "T160", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Request"},
 			Rule: "Requests beyond what may wait are refused with ResourceExhausted quickly, or wait within their ctx; none is lost in silence.", Run: overload},

@@ -151,7 +151,7 @@ func (r *runner) run(t *testing.T, ctx context.Context, c *Case) Result {
 		res.Status, res.Reason = Skipped, reason
 		return res
 	}
-	run, missing := r.runnable(c)
+	run, inverted := r.runnable(c)
 	start := time.Now()
 	var problems []string
 	own := t != nil && (r.h.bubble || c.Timing && r.h.Synctest)
@@ -160,7 +160,7 @@ func (r *runner) run(t *testing.T, ctx context.Context, c *Case) Result {
 	}
 	r.bubble(t, own, func() { problems = r.isolated(ctx, c, run, own) })
 	res.Duration = time.Since(start)
-	r.judge(&res, c, problems, missing)
+	r.judge(&res, c, problems, inverted)
 	return res
 }
 
@@ -174,22 +174,27 @@ func (r *runner) skip(c *Case) string {
 	return ""
 }
 
-// runnable is what to run for c, which is its inversion when a feature is missing.
-func (r *runner) runnable(c *Case) (run func(context.Context, *Env) error, missing string) {
+// runnable is what to run for c, and why that is its inversion, if it is.
+func (r *runner) runnable(c *Case) (run func(context.Context, *Env) error, inverted string) {
+	inverse := c.Inverse
+	if inverse == nil {
+		inverse = invert
+	}
+	turned := func(f string) func(context.Context, *Env) error {
+		return func(ctx context.Context, e *Env) error { return inverse(ctx, e, f) }
+	}
 	for _, f := range c.Needs {
-		if r.features.Has(f) {
-			continue
+		if !r.features.Has(f) {
+			return turned(f), "Features." + f + " is not declared, and behaves so"
 		}
-		inverse := c.Inverse
-		if inverse == nil {
-			inverse = invert
-		}
-		return func(ctx context.Context, e *Env) error { return inverse(ctx, e, f) }, f
+	}
+	if c.Unless != "" && r.features.Has(c.Unless) {
+		return turned(c.Unless), "Features." + c.Unless + " is declared, and behaves so"
 	}
 	return c.Run, ""
 }
 
-func (r *runner) judge(res *Result, c *Case, problems []string, missing string) {
+func (r *runner) judge(res *Result, c *Case, problems []string, inverted string) {
 	why, known := r.h.Known[c.ID]
 	switch {
 	case len(problems) == 0 && known:
@@ -200,8 +205,8 @@ func (r *runner) judge(res *Result, c *Case, problems []string, missing string) 
 		res.Status, res.Reason = Advised, strings.Join(problems, "\n")
 	case len(problems) > 0:
 		res.Status, res.Reason = Failed, strings.Join(problems, "\n")
-	case missing != "":
-		res.Status, res.Reason = Inverted, "Features."+missing+" is not declared, and behaves so"
+	case inverted != "":
+		res.Status, res.Reason = Inverted, inverted
 	default:
 		res.Status = Passed
 	}

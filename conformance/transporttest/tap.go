@@ -23,11 +23,6 @@ func (t through) Addr() string {
 	return ""
 }
 
-func (t through) Inline() bool {
-	i, ok := t.Adapter.(interface{ Inline() bool })
-	return ok && i.Inline()
-}
-
 // WithoutExchange wraps a Factory whose adapters carry requests and gathers
 // themselves, so that they do not: the core's correlator then makes both of Send, Publish and a reply
 // binding. It is the second adapter to run the suite on, for nothing.

@@ -34,6 +34,7 @@ var meanings = [...]meaning{
 	{feature: "Durable", styles: []string{"queue", "topic"}, lost: "what is accepted does not survive a restart of the system", gained: "what is accepted survives a restart of the system"},
 	{feature: "DetachedReply", styles: []string{"method", "survey"}, lost: "a deferred reply must come from the process that took the request", gained: "a deferred reply may come from another process"},
 	{feature: "InProcess", neutral: true, lost: "messages leave the process: calls can meet a lost connection", gained: "all services must run in one process"},
+	{feature: "Inline", neutral: true, lost: "a call returns at its deadline whatever its handler does", gained: "handlers run on their callers' goroutines: a call lasts as long as its handler, past its deadline too"},
 	{feature: "TLS", lost: "the wire cannot be encrypted", gained: "the wire can be encrypted"},
 	{feature: "Authentication", lost: "peers cannot prove who they are", gained: "peers can prove who they are"},
 }
