@@ -12,11 +12,11 @@ import (
 
 func pressureCases() []Case {
 	return []Case{
-		{ID: "T154", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Send"}, Unless: "Inline",
+		{ID: "T154", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Send"}, Unless: "Inline", Timing: true,
 			Rule: "With its handler blocked a destination takes a bounded number of messages; then Send waits within its ctx, and no message is lost or doubled.", Run: boundedQueue},
-		{ID: "T059", Group: "L", Sections: []string{"6.3", "1.5"}, Needs: []string{"Send"}, Unless: "Inline",
+		{ID: "T059", Group: "L", Sections: []string{"6.3", "1.5"}, Needs: []string{"Send"}, Unless: "Inline", Timing: true,
 			Rule: "A Send that waits for room returns when its ctx is cancelled, and its message is not handled then.", Run: cancelBlockedSend},
-		{ID: "T160", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Request"},
+		{ID: "T160", Group: "L", Sections: []string{"6.3"}, Needs: []string{"Request"}, Timing: true,
 			Rule: "Requests beyond what may wait are refused with ResourceExhausted quickly, or wait within their ctx; none is lost in silence.", Run: overload},
 	}
 }
@@ -47,22 +47,33 @@ func (e *Env) sendOrGiveUp(ctx context.Context, msg *transport.Message) error {
 	return client.Send(mid, msg)
 }
 
-// flood sends until a message has to wait, and returns how many were accepted.
-func (e *Env) flood(ctx context.Context, dest string) (accepted int, refused error) {
-	for n := e.Count(aboveBound); accepted < n; accepted++ {
-		err := e.sendOrGiveUp(ctx, &transport.Message{Destination: dest, Body: strconv.AppendInt(nil, int64(accepted), 10)})
-		if err != nil {
-			return accepted, err
+// flood sends until two messages in a row have to wait; one alone may be the
+// machine's fault. It returns how many were accepted, and of how many nobody knows.
+func (e *Env) flood(ctx context.Context, dest string) (accepted, unsure int, refused error) {
+	for i := range e.Count(aboveBound) {
+		err := e.sendOrGiveUp(ctx, &transport.Message{Destination: dest, Body: strconv.AppendInt(nil, int64(i), 10)})
+		switch {
+		case err == nil:
+			accepted++
+			if refused != nil {
+				unsure++
+			}
+		case refused != nil:
+			return accepted, unsure, err
 		}
+		refused = err
 	}
-	return accepted, nil
+	if refused != nil {
+		unsure++
+	}
+	return accepted, unsure, nil
 }
 
 func boundedQueue(ctx context.Context, e *Env) error {
 	_, client := e.Pair(ctx)
 	dest := e.Name("bounded")
 	in, release := e.blocked(ctx, dest)
-	sent, refused := e.flood(ctx, dest)
+	sent, unsure, refused := e.flood(ctx, dest)
 	close(release)
 	if e.Features.InProcess && refused == nil && e.Count(1000) == 1000 {
 		return fmt.Errorf("%d messages were accepted behind a blocked handler: the queue has no bound", sent)
@@ -76,7 +87,7 @@ func boundedQueue(ctx context.Context, e *Env) error {
 	if d := time.Since(start); d > 10*e.Tick {
 		return fmt.Errorf("Send took %v once there was room", d)
 	}
-	if got := in.wait(sent + 1); distinct(got) != sent+1 {
+	if got := in.wait(sent + 1); distinct(got) != len(got) || len(got) > sent+1+unsure {
 		return fmt.Errorf("%d messages were accepted, %d handled, %d of them distinct", sent, len(got)-1, distinct(got)-1)
 	}
 	return nil
@@ -86,7 +97,7 @@ func cancelBlockedSend(ctx context.Context, e *Env) error {
 	_, client := e.Pair(ctx)
 	dest := e.Name("cancel")
 	in, release := e.blocked(ctx, dest)
-	accepted, refused := e.flood(ctx, dest)
+	accepted, unsure, refused := e.flood(ctx, dest)
 	var late error
 	if refused != nil {
 		mid, cancel := context.WithCancel(ctx)
@@ -112,7 +123,7 @@ func cancelBlockedSend(ctx context.Context, e *Env) error {
 			return fmt.Errorf("the message of the cancelled Send was handled")
 		}
 	}
-	if n := in.len(); n != accepted+1 {
+	if n := in.len(); n < accepted+1 || n > accepted+1+unsure {
 		return fmt.Errorf("%d messages were accepted and %d handled", accepted, n-1)
 	}
 	return nil
