@@ -30,6 +30,9 @@ type document struct {
 	text []byte
 }
 
+// target is a new value to decode into.
+func (d document) target() any { return reflect.New(d.typ).Interface() }
+
 func (d document) decode(c *Codec, text []byte) (any, error) {
 	target := reflect.New(d.typ)
 	err := c.Decode(text, target.Interface())
