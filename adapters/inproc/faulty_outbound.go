@@ -13,6 +13,9 @@ func errFault() error {
 	return transport.CodeUnavailable.Errorf("a fault that the test asked for (inproc.Faults.Fail); nothing was sent")
 }
 
+// sendTime is how long a held message that does not expire, as a dead letter, waits for room in its queue.
+const sendTime = 30 * time.Second
+
 // meet draws the fate of a message and applies what all styles have in common.
 func (f *faulty) meet(ctx context.Context, style, destination string) (fate, error) {
 	f.mu.Lock()
@@ -86,8 +89,12 @@ func (f *faulty) hold(of stream, e *transport.Envelope, send verb) bool {
 	kept, due := keep(e), time.Now().Add(e.Timeout)
 	l := f.after(f.faults.Hold, func() {
 		f.unhold(of)
-		kept.Timeout = time.Until(due)
-		ctx, cancel := context.WithDeadline(f.base, due)
+		left := sendTime
+		if kept.Timeout > 0 {
+			left = time.Until(due)
+			kept.Timeout = left
+		}
+		ctx, cancel := context.WithTimeout(f.base, left)
 		defer cancel()
 		if ctx.Err() == nil {
 			_ = send(ctx, kept) // its sender was told that it is accepted; a bad wire loses it
