@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,8 @@ type line struct {
 	params  []param
 	title   string // what is done, for people
 	each    int    // deliveries in one operation; figures are told for one of them
+	series  string // of lines that differ in size alone, whose figures are told beside each other too
+	scale   bool   // is told in its series alone
 	entries []entry
 	goals   []goal
 }
@@ -27,6 +30,17 @@ func (l *line) path() string {
 		fmt.Fprintf(&b, "/%s=%s", p.key, p.value)
 	}
 	return b.String()
+}
+
+// sizes are the params that are numbers.
+func (l *line) sizes() []param {
+	var out []param
+	for _, p := range l.params {
+		if _, err := strconv.Atoi(p.value); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // An entry is one library's part in a line.

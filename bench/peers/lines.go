@@ -50,7 +50,7 @@ func requestLine(goals []goal, size, callers int, peers ...entry) line {
 	return line{
 		name: "Request", params: []param{{"handlers", "isolated"}, {"callers", strconv.Itoa(callers)}, {"bytes", strconv.Itoa(size)}}, each: 1,
 		title:   fmt.Sprintf("a Request of %d B, reply likewise, %d at a time", size, callers),
-		entries: append([]entry{ours}, peers...), goals: goals,
+		entries: append([]entry{ours}, peers...), goals: goals, series: "a Request",
 	}
 }
 
@@ -72,7 +72,9 @@ func asynchronous() []way {
 }
 
 func publishLine(title string, goals []goal, subscribers int, peers []way) line {
-	return published(title, goals, "isolated", subscribers, append([]way{{oursName, isolatedKind, polywirePublishes(isolated)}}, peers...))
+	l := published(title, goals, "isolated", subscribers, append([]way{{oursName, isolatedKind, polywirePublishes(isolated)}}, peers...))
+	l.series = "a delivery of a Publish"
+	return l
 }
 
 // inlineLine compares with libraries that call handlers before Publish returns.
@@ -133,6 +135,9 @@ func scale() []line {
 	}
 	for _, callers := range []int{4, 16, 64} {
 		out = append(out, requestLine(nil, small, callers, several(small, callers)...))
+	}
+	for i := range out {
+		out[i].scale = true
 	}
 	return out
 }

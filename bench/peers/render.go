@@ -72,8 +72,11 @@ func writeMarkdown(w io.Writer, r *report) error {
 		r.Date.Format(time.DateOnly), r.Go, r.Platform, r.Cores, r.Rounds, r.Time)
 	told := map[string]bool{} // kinds
 	for _, l := range r.Lines {
-		l.markdown(&b, told)
+		if !l.of.scale {
+			l.markdown(&b, told)
+		}
 	}
+	seriesMarkdown(&b, r.Lines)
 	goalsMarkdown(&b, r.Lines)
 	for _, path := range slices.Sorted(maps.Keys(r.Versions)) {
 		fmt.Fprintf(&b, "\n- %s %s", path, r.Versions[path])
@@ -102,6 +105,74 @@ func (l *lineReport) markdown(b *strings.Builder, told map[string]bool) {
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", e.Name,
 			duration(e.CPU.Mid/each), duration(e.Wall.Mid/each), figure(e.Allocs.Mid/each), against, kind)
 	}
+}
+
+// seriesMarkdown tells how the CPU of each entry grows along the lines of a series.
+func seriesMarkdown(b *strings.Builder, lines []lineReport) {
+	bySeries := map[string][]lineReport{}
+	for _, l := range lines {
+		if l.of.series != "" {
+			bySeries[l.of.series] = append(bySeries[l.of.series], l)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(bySeries)) {
+		rows := bySeries[name]
+		slices.SortFunc(rows, func(a, b lineReport) int { return slices.Compare(a.sizes(), b.sizes()) })
+		columns := repeated(rows)
+		fmt.Fprintf(b, "\n**As the work grows: %s** — CPU, in parentheses ours ÷ theirs\n\n| | %s |\n|---|%s\n",
+			name, strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
+		for _, l := range rows {
+			l.row(b, columns)
+		}
+	}
+}
+
+// repeated are the entries that are in more than one line.
+func repeated(lines []lineReport) []string {
+	var once, often []string
+	for _, l := range lines {
+		for _, e := range l.Entries {
+			switch {
+			case !slices.Contains(once, e.Name):
+				once = append(once, e.Name)
+			case !slices.Contains(often, e.Name):
+				often = append(often, e.Name)
+			}
+		}
+	}
+	slices.SortFunc(often, func(a, b string) int { return slices.Index(once, a) - slices.Index(once, b) })
+	return often
+}
+
+// row is a line of a series.
+func (l *lineReport) row(b *strings.Builder, columns []string) {
+	var names []string
+	for _, p := range l.of.sizes() {
+		names = append(names, p.key+" "+p.value)
+	}
+	fmt.Fprintf(b, "| %s |", strings.Join(names, ", "))
+	for _, c := range columns {
+		i := slices.IndexFunc(l.Entries, func(e entryReport) bool { return e.Name == c })
+		switch {
+		case i < 0:
+			b.WriteString(" – |")
+		case i == 0:
+			fmt.Fprintf(b, " %s |", duration(l.Entries[i].CPU.Mid/float64(l.Each)))
+		default:
+			fmt.Fprintf(b, " %s (%s) |", duration(l.Entries[i].CPU.Mid/float64(l.Each)), figure(l.Entries[i].Ratio.Mid))
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// sizes are what a line's place in its series goes by.
+func (l *lineReport) sizes() []int {
+	var out []int
+	for _, p := range l.of.sizes() {
+		n, _ := strconv.Atoi(p.value) // a number: sizes has no others
+		out = append(out, n)
+	}
+	return out
 }
 
 func goalsMarkdown(b *strings.Builder, lines []lineReport) {

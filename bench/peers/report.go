@@ -27,6 +27,8 @@ type lineReport struct {
 	Each    int           `json:"deliveries"`
 	Entries []entryReport `json:"entries"` // ours first
 	Goals   []goalReport  `json:"goals,omitempty"`
+
+	of *line
 }
 
 // An entryReport is one library's figures in a line.
@@ -87,7 +89,7 @@ func versions() map[string]string {
 
 // reportOf sums up what measureLine took.
 func reportOf(l *line, samples [][]sample) lineReport {
-	out := lineReport{Path: l.path(), Title: l.title, Each: l.each}
+	out := lineReport{Path: l.path(), Title: l.title, Each: l.each, of: l}
 	for i, e := range l.entries {
 		out.Entries = append(out.Entries, entryReport{
 			Name: e.name, Kind: e.kind, Rounds: samples[i],

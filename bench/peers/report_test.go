@@ -99,6 +99,36 @@ func TestMarkdownTellsRatiosOfRoundsAndGoals(t *testing.T) {
 	}
 }
 
+func TestASeriesIsToldInOrderOfSize(t *testing.T) {
+	var lines []lineReport
+	for _, n := range []string{"100", "1", "20"} {
+		l := line{name: "Publish", params: []param{{"handlers", "isolated"}, {"subscribers", n}}, title: "x", each: 1, series: "a delivery", scale: n != "1"}
+		l.entries = []entry{{name: oursName}, {name: "of " + n}, {name: "peer"}}
+		samples := [][]sample{{{CPU: 100}}, {{CPU: 200}}, {{CPU: 400}}}
+		if n == "20" {
+			l.entries, samples = l.entries[:2], samples[:2]
+		}
+		lines = append(lines, reportOf(&l, samples))
+	}
+	var b strings.Builder
+	if err := writeMarkdown(&b, &report{Lines: lines}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+**As the work grows: a delivery** — CPU, in parentheses ours ÷ theirs
+
+| | polywire | peer |
+|---|---:|---:|
+| subscribers 1 | 100 ns | 400 ns (0.25) |
+| subscribers 20 | 100 ns | – |
+| subscribers 100 | 100 ns | 400 ns (0.25) |
+`
+	_, got, _ := strings.Cut(b.String(), "kind |")
+	if !strings.HasSuffix(got, want) || strings.Contains(got, "kind |") {
+		t.Errorf("got %s\nwant one table of a line, and\n%s", b.String(), want)
+	}
+}
+
 func TestCSVHasOneRecordForEachEntry(t *testing.T) {
 	got, err := csv.NewReader(strings.NewReader(render(t, "csv"))).ReadAll()
 	if err != nil {
