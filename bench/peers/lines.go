@@ -63,7 +63,7 @@ type way struct {
 // asynchronous are the ways in which a publisher does not wait for handlers.
 func asynchronous() []way {
 	return []way{
-		{natsName, natsKind, natsPublishes},
+		{natsName, natsPublishKind, natsPublishes},
 		{"mangos", mangosPublishKind, openMangosPublishes},
 		{"watermill", watermillPublishKind, openMillPublishes},
 		{"eventbus-async", eventbusAsyncKind, eventbusPublishes(true)},
@@ -116,7 +116,7 @@ func routes() []line {
 			title: fmt.Sprintf("a Publish among 10,000 subscriptions that reaches one, to %d names in turn", names),
 			entries: []entry{
 				publishes(oursName, isolatedKind, polywirePublishes(isolated), t),
-				publishes(natsName, natsKind, natsPublishes, t),
+				publishes(natsName, natsPublishKind, natsPublishes, t),
 			},
 		})
 	}

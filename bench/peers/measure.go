@@ -67,7 +67,7 @@ type settings struct {
 }
 
 // patience is how long a line may take beyond its rounds before it counts as hung.
-const patience = 2 * time.Minute
+const patience = 10 * time.Minute
 
 // measureLine opens all entries of l, proves them, and takes a sample of each in
 // every round. The result is samples[entry][round].

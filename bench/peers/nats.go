@@ -9,7 +9,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-const natsKind = "a server in the process and two connections, over pipes; own goroutine, no ctx; deadline enforced; body and headers copied"
+const (
+	natsKind        = "a server in the process and two connections, over pipes; own goroutine, no ctx; deadline enforced; body and headers copied"
+	natsPublishKind = "a server in the process and two connections, over pipes; own goroutine, no ctx, no deadline; body and headers copied; all subscriptions on one connection"
+)
 
 // An embedded is a NATS server in this process, without sockets, and two clients of it.
 type embedded struct {

@@ -197,17 +197,17 @@ func bracketed(e estimate) string {
 	return fmt.Sprintf("%s [%s, %s]", figure(e.Mid), figure(e.Low), figure(e.High))
 }
 
-// figure has three digits that count, and no exponent.
+// figure has three digits that count, or as many as there are in thousandths.
 func figure(v float64) string {
 	switch {
 	case math.IsInf(v, 0) || math.IsNaN(v):
 		return "–"
-	case v == 0:
+	case math.Abs(v) < 0.0005:
 		return "0"
 	case math.Abs(v) >= 100:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
-	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	digits := min(3, 2-int(math.Floor(math.Log10(math.Abs(v)))))
 	out := strconv.FormatFloat(v, 'f', digits, 64)
 	return strings.TrimSuffix(strings.TrimRight(out, "0"), ".")
 }

@@ -194,7 +194,7 @@ func TestBenchstatReadsTheGoFormat(t *testing.T) {
 }
 
 func TestFiguresHaveThreeDigits(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 0.01234: "0.0123", 0.5: "0.5", 1.2: "1.2", 12.345: "12.3", 99.96: "100", 1234.5: "1234", math.Inf(1): "–"} {
+	for v, want := range map[float64]string{0: "0", 4e-6: "0", 0.01234: "0.012", 0.1234: "0.123", 0.5: "0.5", 1.2: "1.2", 12.345: "12.3", 99.96: "100", 1234.5: "1234", math.Inf(1): "–"} {
 		if got := figure(v); got != want {
 			t.Errorf("%v: got %s, want %s", v, got, want)
 		}
