@@ -128,16 +128,16 @@ func TestAWrongReplyFailsTheProofAndTheRun(t *testing.T) {
 }
 
 func TestALostDoubledOrStrangeDeliveryFailsTheProof(t *testing.T) {
-	for want, publish := range map[string]func(func(int, []byte), []byte){
-		"got 1 deliveries, want 2": func(deliver func(int, []byte), b []byte) { deliver(0, b) },
-		"got 3 deliveries, want 2": func(deliver func(int, []byte), b []byte) { deliver(0, b); deliver(1, b); deliver(1, b) },
-		"to 1 subscriptions":       func(deliver func(int, []byte), b []byte) { deliver(0, b); deliver(0, b) },
-		"1 strange bodies":         func(deliver func(int, []byte), b []byte) { deliver(0, b); deliver(1, b[1:]) },
+	for want, publish := range map[string]func(deliver func(int, []byte), body []byte, giveUp func()){
+		"got 1 deliveries, want 2": func(deliver func(int, []byte), b []byte, giveUp func()) { deliver(0, b); giveUp() },
+		"got 3 deliveries, want 2": func(deliver func(int, []byte), b []byte, _ func()) { deliver(0, b); deliver(1, b); deliver(1, b) },
+		"to 1 subscriptions":       func(deliver func(int, []byte), b []byte, _ func()) { deliver(0, b); deliver(0, b) },
+		"1 strange bodies":         func(deliver func(int, []byte), b []byte, _ func()) { deliver(0, b); deliver(1, b[1:]) },
 	} {
+		ctx, cancel := context.WithCancel(bounded(t))
 		open := func(_ context.Context, _ []string, deliver func(int, []byte)) (publisher, error) {
-			return &liar{publish: publish, deliver: deliver}, nil
+			return &liar{deliver: deliver, publish: func(deliver func(int, []byte), b []byte) { publish(deliver, b, cancel) }}, nil
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // for the one that is lost
 		r, err := publishes("", "", open, fanout(2)).open(ctx)
 		if err != nil {
 			t.Fatal(err)
