@@ -68,26 +68,36 @@ func (t *Table[T]) Len() int {
 	return len(t.waiting)
 }
 
-// A Source makes unguessable ids. It reads the system's randomness by the page,
-// as one read costs more than all else of a call. The zero value is ready.
+// A Source makes unguessable ids. It makes a page of them at once, whose ids are
+// cut from one string: a read of the system's randomness and an allocation for each
+// would cost more than all else of a call. An id that is kept holds its page, 512 bytes. The zero value is ready.
 type Source struct {
-	mu   sync.Mutex // guards the fields below
-	page [1024]byte
-	left int // bytes of page not used yet, at its end
+	mu   sync.Mutex // guards page
+	page string     // ids not given out yet
 }
+
+const (
+	idBytes = 16
+	idChars = 2 * idBytes
+	pageIDs = 16
+)
 
 // ID returns 32 lower-case hexadecimal digits.
 func (s *Source) ID() string {
-	var out [32]byte
 	s.mu.Lock()
-	if s.left == 0 {
-		rand.Read(s.page[:]) // never fails, by its contract
-		s.left = len(s.page)
+	defer s.mu.Unlock()
+	if s.page == "" {
+		s.page = newPage()
 	}
-	from := len(s.page) - s.left
-	hex.Encode(out[:], s.page[from:from+16])
-	clear(s.page[from : from+16])
-	s.left -= 16
-	s.mu.Unlock()
-	return string(out[:])
+	id := s.page[:idChars]
+	s.page = s.page[idChars:]
+	return id
+}
+
+func newPage() string {
+	var random [pageIDs * idBytes]byte
+	var text [pageIDs * idChars]byte
+	rand.Read(random[:]) // never fails, by its contract
+	hex.Encode(text[:], random[:])
+	return string(text[:])
 }

@@ -64,9 +64,14 @@ func TestIDsAreUniqueAcrossPagesAndGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-func TestIDAllocatesItsStringAlone(t *testing.T) {
+func TestIDsShareAnAllocation(t *testing.T) {
 	var s Source
-	if n := testing.AllocsPerRun(1000, func() { _ = s.ID() }); n > 1 {
-		t.Errorf("%v allocations an id, want 1", n)
+	page := func() {
+		for range pageIDs {
+			_ = s.ID()
+		}
+	}
+	if n := testing.AllocsPerRun(1000, page); n > 2 {
+		t.Errorf("%v allocations for %d ids, want at most 2", n, pageIDs)
 	}
 }

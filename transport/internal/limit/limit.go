@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrFull is returned by Wait when too many wait already.
@@ -19,6 +20,7 @@ type Gate struct {
 	maxWaiters int
 	maxBytes   int64
 
+	shut    atomic.Bool   // opened is not nil; written with mu held
 	mu      sync.Mutex    // guards the fields below
 	opened  chan struct{} // closed by Open, read by Wait; nil while the gate is open
 	waiters int
@@ -36,6 +38,7 @@ func (g *Gate) Shut() {
 	defer g.mu.Unlock()
 	if g.opened == nil {
 		g.opened = make(chan struct{})
+		g.shut.Store(true)
 	}
 }
 
@@ -46,19 +49,21 @@ func (g *Gate) Open() {
 	if g.opened != nil {
 		close(g.opened)
 		g.opened = nil
+		g.shut.Store(false)
 	}
 }
 
 // IsOpen reports whether Wait would return at once.
 func (g *Gate) IsOpen() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.opened == nil
+	return !g.shut.Load()
 }
 
 // Wait returns nil when the gate is open, at the latest when ctx ends. With
 // patient unset it fails at once where it would wait.
 func (g *Gate) Wait(ctx context.Context, size int, patient bool) error {
+	if !g.shut.Load() {
+		return nil
+	}
 	g.mu.Lock()
 	opened := g.opened
 	if opened == nil {
