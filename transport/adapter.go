@@ -14,8 +14,10 @@ import (
 // must not log: Conn decides that. Errors it returns carry a [Code] where it
 // knows better than Unavailable, and wrap ErrNoHandler where it knows that.
 //
-// It may also implement [Exchange] (request and gather of its own) and
-// Ping(ctx context.Context) error, one round trip for Conn.Health.
+// It may also implement [Exchange] (request and gather of its own),
+// Ping(ctx context.Context) error, one round trip for Conn.Health, and
+// KeepsNothing() bool: true promises that once Send, Publish or a method of a Delivery
+// returned nothing reads its ctx either, so that Conn spares allocations by using both again.
 type Adapter interface {
 	// Features never change after the Adapter was opened.
 	Features() Features
@@ -41,7 +43,8 @@ type Adapter interface {
 // that does not, the core makes both of Send, Publish and a KindReply binding.
 type Exchange interface {
 	// Request delivers e to one handler and returns its reply, in which Err may be
-	// set. When ctx ends first it returns ctx's error and drops the reply.
+	// set. When ctx ends first it returns ctx's error and drops the reply. It may write to e
+	// and keep it, though not what its slices and maps hold.
 	Request(ctx context.Context, e *Envelope) (*Envelope, error)
 
 	// Gather delivers e to every subscription and returns once they have it. It

@@ -25,6 +25,7 @@ func (c *Conn) RequestAsync(ctx context.Context, msg *Message, opts ...CallOptio
 		return nil, err
 	}
 	msg = msg.Clone()
+	call.Done() // Cancel ends the call from another goroutine
 	f := &Future{conn: c, call: call, done: make(chan struct{})}
 	c.calls.Add()
 	go func() { // Close waits for it by c.calls
@@ -111,7 +112,7 @@ func (d *Deferred) Token() ([]byte, error) {
 	deadline, _ := in.ctx.Deadline()
 	token, err := json.Marshal(replyToken{
 		Address: in.env.ReplyAddress, Call: in.env.CallID, Correlation: in.env.CorrelationID,
-		Responder: in.responder(), Until: deadline,
+		Responder: in.b.responder, Until: deadline,
 	})
 	in.leave()
 	return []byte(base64.RawURLEncoding.EncodeToString(token)), err
@@ -140,9 +141,10 @@ func (c *Conn) Resume(ctx context.Context, token []byte, reply *Message, failure
 	if err != nil || t.Address == "" || t.Call == "" {
 		return c.fail("resume", "", invalid("this is no token of Deferred.Token"))
 	}
-	e := c.replyEnvelope(reply, failure)
+	now, e := time.Now(), &Envelope{}
+	c.fillReply(e, reply, failure, now)
 	e.ReplyAddress, e.CallID, e.Responder, e.CorrelationID = t.Address, t.Call, t.Responder, t.Correlation
-	if e.Timeout = time.Until(t.Until); e.Timeout <= 0 {
+	if e.Timeout = t.Until.Sub(now); e.Timeout <= 0 {
 		return c.fail("resume", "", context.DeadlineExceeded)
 	}
 	return c.fail("resume", "", c.adapter.Send(ctx, e))

@@ -43,15 +43,21 @@ type Conn struct {
 	outbound Outbound // the middleware around transmit
 	inbound  []func(Handler) Handler
 	wrapped  bool // there is outbound middleware
+	reuses   bool // the adapter keeps nothing of a call that returned
 
 	ids     correlate.Source
 	replies correlator
 	gate    *limit.Gate    // shut while the connection is lost
 	calls   limit.Inflight // asynchronous calls; Close waits for them
 	working limit.Inflight // deliveries that Drain waits for
-	base    context.Context
-	cancel  context.CancelCauseFunc // ends base, and with it every call and handler
-	counts  counters
+	crew    crew           // runs handlers
+	timers  sync.Pool      // of *time.Timer, stopped, for call.Await
+
+	settlements sync.Pool // of *settlement, where reuses
+	spare       sync.Pool // of *call, for one-way calls where reuses and no middleware could keep them
+	base        context.Context
+	cancel      context.CancelCauseFunc // ends base, and with it every call and handler
+	counts      counters
 
 	state atomic.Int32 // one of the state… constants
 
@@ -122,13 +128,63 @@ func (c *Conn) Addr() string {
 	return ""
 }
 
-// A call is one outbound operation on its way: its context and what it was called with.
+// A call is one outbound operation on its way: its context, what it was called with and what it sends.
 type call struct {
 	callCtx
-	conn *Conn
-	opts callOptions
+	conn  *Conn
+	began time.Time
+	opts  callOptions
+	env   Envelope
+	sent  atomic.Bool // env is in use
 	// replies takes what a Gather collects; nil for the other operations.
 	replies func(*Envelope)
+}
+
+func newCall(c *Conn) *call { return &call{conn: c} }
+
+// reset makes c good for another call, which overwrites all that is left.
+func (c *call) reset() {
+	c.callCtx, c.opts = callCtx{}, callOptions{}
+	c.sent.Store(false)
+}
+
+// Await returns nil once it received from done, or c's error when c ends first.
+// An adapter in the same process finds it by assertion: it spares the timer, the
+// channel and the callbacks that Done costs, as most calls end by their answer.
+func (c *call) Await(done <-chan struct{}) error {
+	c.mu.Lock()
+	watch := c.watch // made when somebody asked for Done, as RequestAsync does for Cancel
+	c.mu.Unlock()
+	if watch != nil {
+		select {
+		case <-done:
+			return nil
+		case <-watch.done:
+			return c.Err()
+		}
+	}
+	timer := c.conn.timer(time.Until(c.deadline))
+	defer c.conn.timers.Put(timer)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-c.parent.Done():
+	case <-c.also.Done():
+	case <-timer.C:
+		c.end(context.DeadlineExceeded)
+	}
+	return c.Err()
+}
+
+// timer returns a timer that fires after d, and goes back to timers.
+func (c *Conn) timer(d time.Duration) *time.Timer {
+	t, ok := c.timers.Get().(*time.Timer)
+	if !ok {
+		return time.NewTimer(d)
+	}
+	t.Reset(d)
+	return t
 }
 
 // expired is the error of a call whose caller has no time left. An answer that came
@@ -145,11 +201,11 @@ func (c *call) expired() error {
 
 type callKey struct{}
 
-func (c *call) value(key any) any {
+func (c *call) Value(key any) any {
 	if _, ok := key.(callKey); ok {
 		return c
 	}
-	return nil
+	return c.callCtx.Value(key)
 }
 
 func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallOption) (*Message, error) {
@@ -157,8 +213,17 @@ func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallO
 	if err != nil {
 		return nil, err
 	}
-	defer call.end(context.Canceled)
+	defer c.done(call, op)
 	return c.finish(call, op, msg)
+}
+
+// done ends a call whose verb returns.
+func (c *Conn) done(call *call, op string) {
+	watched := call.end(context.Canceled)
+	if c.reuses && !c.wrapped && (op == opSend || op == opPublish) && !watched {
+		call.reset()
+		c.spare.Put(call)
+	}
 }
 
 // begin refuses what must not reach the wire and fixes the deadline.
@@ -169,7 +234,10 @@ func (c *Conn) begin(ctx context.Context, op string, msg *Message, opts []CallOp
 	if msg == nil {
 		return nil, c.fail(op, "", invalid("the message is nil"))
 	}
-	call := &call{conn: c}
+	call, ok := c.spare.Get().(*call)
+	if !ok {
+		call = newCall(c)
+	}
 	for _, opt := range opts {
 		opt(&call.opts)
 	}
@@ -181,15 +249,16 @@ func (c *Conn) begin(ctx context.Context, op string, msg *Message, opts []CallOp
 		timeout = defaultGather
 	}
 	now := time.Now()
-	deadline, ok := ctx.Deadline()
-	if !ok {
+	call.began = now
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
 		deadline = now.Add(timeout)
 	}
 	if msg.Timeout > 0 && now.Add(msg.Timeout).Before(deadline) {
 		deadline = now.Add(msg.Timeout)
 	}
-	call.parent, call.also, call.deadline, call.values = ctx, c.base, deadline, call.value
-	if err := call.Err(); err != nil {
+	call.parent, call.also, call.deadline = ctx, c.base, deadline
+	if err := call.errAt(now); err != nil {
 		return nil, c.fail(op, msg.Destination, err)
 	}
 	return call, nil
@@ -277,14 +346,32 @@ func (c *Conn) transmit(ctx context.Context, op string, msg *Message) (*Message,
 			return nil, err
 		}
 	}
-	if err := c.connected(ctx, len(msg.Body), !call.opts.failFast); err != nil {
-		return nil, err
+	now := call.began
+	if c.wrapped || !c.gate.IsOpen() {
+		if err := c.connected(ctx, len(msg.Body), !call.opts.failFast); err != nil {
+			return nil, err
+		}
+		now = time.Now()
 	}
-	e, err := c.envelope(ctx, op, msg)
-	if err != nil {
-		return nil, err
+	e := &call.env
+	if call.sent.Swap(true) {
+		e = &Envelope{} // middleware calls again, maybe side by side
+	}
+	c.fill(e, msg, now)
+	deadline, _ := ctx.Deadline()
+	left := deadline.Sub(now)
+	if left <= 0 {
+		return nil, context.DeadlineExceeded
+	}
+	if !c.lives(op) {
+		e.Timeout = left
 	}
 	e.Idempotent, e.Acceptance = call.opts.idempotent, call.opts.acceptance
+	return c.hand(ctx, op, call, e)
+}
+
+// hand gives e to the adapter, as op wants.
+func (c *Conn) hand(ctx context.Context, op string, call *call, e *Envelope) (*Message, error) {
 	switch op {
 	case opSend:
 		e.Kind = KindQueue
@@ -331,25 +418,21 @@ func (c *Conn) received(reply *Envelope) (*Message, error) {
 	return &reply.Message, nil
 }
 
-// envelope adds to msg what travels with it. Slices are still the caller's: adapters copy what they keep.
-func (c *Conn) envelope(ctx context.Context, op string, msg *Message) (*Envelope, error) {
-	deadline, _ := ctx.Deadline()
-	e := &Envelope{Message: *msg}
+// fill puts msg into e with what travels with it. Slices are still the caller's: adapters copy what they keep.
+func (c *Conn) fill(e *Envelope, msg *Message, now time.Time) {
+	e.Message = *msg
 	e.in, e.Attempt, e.Source = nil, 0, c.source
 	if e.ID == "" {
 		e.ID = c.ids.ID()
 	}
 	if e.Time.IsZero() {
-		e.Time = time.Now()
+		e.Time = now
 	}
-	left := time.Until(deadline)
-	if left <= 0 {
-		return nil, context.DeadlineExceeded
-	}
-	if !c.features.Durable || op == opRequest || op == opGather {
-		e.Timeout = left // else what is stored outlives the call, and Message.Timeout alone lets it expire
-	}
-	return e, nil
+}
+
+// lives reports whether a message of op outlives its call, so that Message.Timeout alone lets it expire.
+func (c *Conn) lives(op string) bool {
+	return c.features.Durable && (op == opSend || op == opPublish)
 }
 
 // connected waits for the connection within ctx.

@@ -17,11 +17,15 @@ type callCtx struct {
 	parent   context.Context // values, and its end
 	also     context.Context // a second source of the end; may be nil
 	deadline time.Time
-	values   func(key any) any // looked up first; may be nil
 
-	mu       sync.Mutex    // guards the fields below; never held while a parent is called
-	done     chan struct{} // made by Done, closed by end, read by whoever waits
-	err      error         // set once by end
+	mu    sync.Mutex // guards the fields below; never held while a parent is called
+	err   error      // set once by end
+	watch *watch     // made by Done
+}
+
+// A watch is what a callCtx needs once somebody waits for its end. callCtx.mu guards it.
+type watch struct {
+	done     chan struct{} // closed by end, read by whoever waits
 	timer    *time.Timer
 	detach   [2]func() bool
 	funcs    map[int]func()
@@ -30,36 +34,29 @@ type callCtx struct {
 
 func (c *callCtx) Deadline() (time.Time, bool) { return c.deadline, true }
 
-func (c *callCtx) Value(key any) any {
-	if c.values != nil {
-		if v := c.values(key); v != nil {
-			return v
-		}
-	}
-	return c.parent.Value(key)
-}
+func (c *callCtx) Value(key any) any { return c.parent.Value(key) }
 
 func (c *callCtx) Done() <-chan struct{} {
 	c.mu.Lock()
-	if c.done != nil {
+	if c.watch != nil {
 		defer c.mu.Unlock()
-		return c.done
+		return c.watch.done
 	}
-	done := make(chan struct{})
-	c.done = done
+	w := &watch{done: make(chan struct{})}
+	c.watch = w
 	if c.err != nil {
-		close(done)
+		close(w.done)
 		c.mu.Unlock()
-		return done
+		return w.done
 	}
-	c.timer = time.AfterFunc(time.Until(c.deadline), func() { c.end(context.DeadlineExceeded) })
+	w.timer = time.AfterFunc(time.Until(c.deadline), func() { c.end(context.DeadlineExceeded) })
 	c.mu.Unlock()
-	c.listen()
-	return done
+	c.listen(w)
+	return w.done
 }
 
 // listen follows the parents. A parent that ended already calls end from its own goroutine.
-func (c *callCtx) listen() {
+func (c *callCtx) listen(w *watch) {
 	var stop [2]func() bool
 	for i, p := range [...]context.Context{c.parent, c.also} {
 		if p != nil && p.Done() != nil {
@@ -68,80 +65,99 @@ func (c *callCtx) listen() {
 	}
 	c.mu.Lock()
 	if c.err == nil {
-		c.detach = stop
+		w.detach = stop
 		stop = [2]func() bool{}
 	}
 	c.mu.Unlock()
 	release(stop)
 }
 
-func (c *callCtx) Err() error {
+func (c *callCtx) Err() error { return c.errAt(time.Now()) }
+
+// errAt is Err for who knows the time.
+func (c *callCtx) errAt(now time.Time) error {
 	c.mu.Lock()
 	err := c.err
 	c.mu.Unlock()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case c.parent.Err() != nil:
-		c.end(c.parent.Err())
-	case c.also != nil && c.also.Err() != nil:
-		c.end(c.also.Err())
-	case !time.Now().Before(c.deadline):
-		c.end(context.DeadlineExceeded)
-	default:
-		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
+	if err = c.ending(now); err != nil {
+		c.end(err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.err
+	}
+	return nil
+}
+
+// ending is what c is to end with at that time; nil while it is to live.
+func (c *callCtx) ending(now time.Time) error {
+	if err := c.parent.Err(); err != nil {
+		return err
+	}
+	if c.also != nil {
+		if err := c.also.Err(); err != nil {
+			return err
+		}
+	}
+	if !now.Before(c.deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // AfterFunc arranges that f runs once c ends; package context looks for it before it starts a goroutine.
 func (c *callCtx) AfterFunc(f func()) func() bool {
 	c.Done()
 	c.mu.Lock()
+	w := c.watch
 	if c.err != nil {
 		c.mu.Unlock()
 		go f() // ends by itself; package context holds a lock here that f wants
 		return func() bool { return false }
 	}
-	if c.funcs == nil {
-		c.funcs = make(map[int]func())
+	if w.funcs == nil {
+		w.funcs = make(map[int]func())
 	}
-	id := c.nextFunc
-	c.nextFunc++
-	c.funcs[id] = f
+	id := w.nextFunc
+	w.nextFunc++
+	w.funcs[id] = f
 	c.mu.Unlock()
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, pending := c.funcs[id]
-		delete(c.funcs, id)
+		_, pending := w.funcs[id]
+		delete(w.funcs, id)
 		return pending
 	}
 }
 
-// end ends c with err; the first end counts. It frees the timer and the parents.
-func (c *callCtx) end(err error) {
+// end ends c with err; the first end counts. It frees the timer and the parents,
+// and reports whether anybody asked for Done, and so may still hold c.
+func (c *callCtx) end(err error) (watched bool) {
 	c.mu.Lock()
-	if c.err != nil {
+	w := c.watch
+	if c.err != nil || w == nil {
+		if c.err == nil {
+			c.err = err
+		}
 		c.mu.Unlock()
-		return
+		return w != nil
 	}
 	c.err = err
-	if c.done != nil {
-		close(c.done)
+	close(w.done)
+	if w.timer != nil {
+		w.timer.Stop()
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	stop, funcs := c.detach, c.funcs
-	c.detach, c.funcs = [2]func() bool{}, nil
+	stop, funcs := w.detach, w.funcs
+	w.detach, w.funcs = [2]func() bool{}, nil
 	c.mu.Unlock()
 	release(stop)
 	for _, f := range funcs {
 		f()
 	}
+	return true
 }
 
 func release(stop [2]func() bool) {

@@ -20,15 +20,28 @@ type inbound struct {
 	d        Delivery
 	env      *Envelope
 	msg      Message // the handler's copy, which it may write to
-	ctx      callCtx // the handler's
-	key      string  // in progress in b.queue until freeKey; empty when it is not
+	ctx      handlerCtx
+	key      string // in progress in b.queue until freeKey; empty when it is not
 	attempt  int
 	reply    *Message
 	err      error
 	deferred *Deferred // set while the handler runs, by Message.Defer
 }
 
+// A handlerCtx is the ctx of one attempt's handler.
+type handlerCtx struct {
+	callCtx
+	in *inbound
+}
+
 type inboundKey struct{}
+
+func (c *handlerCtx) Value(key any) any {
+	if _, ok := key.(inboundKey); ok {
+		return c.in
+	}
+	return c.callCtx.Value(key)
+}
 
 // Inbound returns the message that the handler of ctx is handling, or nil
 // outside of handlers; typed handlers read headers, attempt and sender from it.
@@ -59,7 +72,7 @@ func (in *inbound) prepare() {
 		in.msg.Timeout = defaultTimeout
 	}
 	in.ctx.deadline = time.Now().Add(in.msg.Timeout)
-	in.ctx.parent, in.ctx.values = in.b.conn.base, in.value
+	in.ctx.parent, in.ctx.in = in.b.conn.base, in
 	if c, ok := in.d.(interface{ Context() context.Context }); ok {
 		in.ctx.also = c.Context()
 	}
@@ -71,13 +84,6 @@ func (in *inbound) lasts() bool { return in.env.Timeout <= 0 }
 // retried reports whether this is not the first time that the handler of this process sees the message.
 func (in *inbound) retried() bool { return in.attempt > max(in.env.Attempt, 1) }
 
-func (in *inbound) value(key any) any {
-	if _, ok := key.(inboundKey); ok {
-		return in
-	}
-	return nil
-}
-
 // wantsReply reports whether a caller waits at a reply address.
 func (in *inbound) wantsReply() bool { return in.env.ReplyAddress != "" }
 
@@ -86,6 +92,8 @@ func (in *inbound) acceptsFirst() bool {
 	return in.wantsReply() && (in.env.Gather || !in.env.Idempotent)
 }
 
+var errPanicked = CodeInternal.Errorf("the handler panicked")
+
 // serve runs one attempt on the worker's goroutine.
 func (in *inbound) serve() {
 	if !in.begin() {
@@ -93,9 +101,9 @@ func (in *inbound) serve() {
 		in.leave()
 		return
 	}
-	in.reply, in.err = nil, CodeInternal.Errorf("the handler panicked")
+	in.reply, in.err = nil, errPanicked
 	defer in.conclude() // also when the handler calls runtime.Goexit
-	err := in.env.checkPayload(in.b.conn.maxBody)
+	err := in.b.conn.checkReceived(&in.env.Message)
 	in.b.starting.Done()
 	if err != nil {
 		in.err = err
@@ -104,18 +112,28 @@ func (in *inbound) serve() {
 	in.run()
 }
 
+// checkReceived applies the rules of checkPayload to what came in, of which those of
+// the sender's Conn that hold here too need no second look where that was in this process.
+func (c *Conn) checkReceived(m *Message) error {
+	if c.features.InProcess {
+		return checkBody(m.Body, c.maxBody)
+	}
+	return m.checkPayload(c.maxBody)
+}
+
 // begin reports whether the handler is to run.
 func (in *inbound) begin() bool {
+	now := time.Now()
 	if in.lasts() {
-		in.ctx.deadline = time.Now().Add(defaultTimeout) // the wait for a worker took none of it
+		in.ctx.deadline = now.Add(defaultTimeout) // the wait for a worker took none of it
 	}
-	if in.expired() {
+	if in.expired(now) {
 		in.b.conn.counts.expired.Add(1)
-		in.accept()
+		in.accept(now)
 		return false
 	}
 	// A stale one the system gives to somebody else, so it must not run here.
-	return !in.acceptsFirst() || in.accept()
+	return !in.acceptsFirst() || in.accept(now)
 }
 
 func (in *inbound) run() {
@@ -134,8 +152,8 @@ func (in *inbound) run() {
 
 // expired reports whether the message's time is up. Messages without a reply
 // wanted that are being retried live on: their sender was told that they are accepted.
-func (in *inbound) expired() bool {
-	return !in.retried() && !time.Now().Before(in.ctx.deadline)
+func (in *inbound) expired(now time.Time) bool {
+	return !in.retried() && !now.Before(in.ctx.deadline)
 }
 
 // conclude settles after the handler, unless the handler deferred its answer.
@@ -175,49 +193,45 @@ func (in *inbound) answerLater(reply *Message, err error) error {
 	return nil
 }
 
-// responder names this subscription among all that may answer a Gather.
-func (in *inbound) responder() string { return in.b.conn.source + "/" + in.b.id }
-
 func (in *inbound) sendReply() {
 	c := in.b.conn
-	ctx := detached(settleTime, nil)
-	defer ctx.end(context.Canceled)
+	now := time.Now()
+	out := c.settlement(now)
+	defer c.settled(out)
 	if in.env.Gather && in.reply == nil && in.err == nil {
 		if c.features.CountsResponders {
-			_ = in.d.Reply(ctx, nil) // so that the Gather need not wait for this one
+			_ = in.d.Reply(&out.ctx, nil) // so that the Gather need not wait for this one
 		}
 		return
 	}
-	e := c.replyEnvelope(in.reply, in.err)
-	e.ReplyAddress, e.CallID, e.Responder = in.env.ReplyAddress, in.env.CallID, in.responder()
+	e := &out.env
+	c.fillReply(e, in.reply, in.err, now)
+	e.ReplyAddress, e.CallID, e.Responder = in.env.ReplyAddress, in.env.CallID, in.b.responder
 	e.Destination, e.CorrelationID = in.env.Destination, in.env.CorrelationID
-	if e.Timeout = time.Until(in.ctx.deadline); e.Timeout <= 0 {
+	if e.Timeout = in.ctx.deadline.Sub(now); e.Timeout <= 0 {
 		e.Timeout = time.Millisecond // the caller is gone; the wire still wants to be told
 	}
-	if err := in.d.Reply(ctx, e); err != nil {
+	if err := in.d.Reply(&out.ctx, e); err != nil {
 		c.logger.Debug("reply not delivered", slog.String("destination", in.env.Destination), slog.String("error", printable(clip(err.Error(), 256))))
 	}
 }
 
-// replyEnvelope makes a reply of what a handler returned; an error wins.
-func (c *Conn) replyEnvelope(reply *Message, err error) *Envelope {
-	e := &Envelope{Kind: KindReply}
-	if reply == nil {
-		reply = &Message{}
-	}
-	if err == nil {
+// fillReply makes e a reply of what a handler returned; an error wins.
+func (c *Conn) fillReply(e *Envelope, reply *Message, err error, now time.Time) {
+	*e = Envelope{Kind: KindReply}
+	if err == nil && reply != nil {
 		if bad := reply.checkPayload(c.maxBody); bad != nil {
 			err = codeOf(bad).Errorf("the handler's reply is refused: %w", bad)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		e.Err = outward(err)
-		reply = &Message{}
+	case reply != nil:
+		e.Message = *reply
 	}
-	e.Message = *reply
 	e.in, e.Attempt, e.ReplyTo, e.Accept = nil, 0, "", ""
-	e.ID, e.Source, e.Time = c.ids.ID(), c.source, time.Now()
-	return e
+	e.ID, e.Source, e.Time = c.ids.ID(), c.source, now
 }
 
 // forwardReply sends a handler's answer to the destination in ReplyTo. It
@@ -233,9 +247,10 @@ func (in *inbound) forwardReply() bool {
 	if answer.CorrelationID == "" {
 		answer.CorrelationID = in.env.ID
 	}
-	ctx := detached(defaultTimeout, in.value)
+	ctx := handlerCtx{in: in} // counts as the handler's, which passes while draining
+	ctx.outlive(time.Now(), defaultTimeout)
 	defer ctx.end(context.Canceled)
-	err := c.Send(ctx, &answer)
+	err := c.Send(&ctx, &answer)
 	if err == nil {
 		return true
 	}

@@ -141,6 +141,7 @@ func (c *Conn) Close() error {
 	defer cancel()
 	err := c.adapter.Close(ctx)
 	_ = c.calls.Wait(ctx)
+	c.crew.close()
 	c.closeErr = c.fail("close", "", err)
 	close(closed)
 	return c.closeErr

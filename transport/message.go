@@ -101,6 +101,7 @@ const (
 	maxID          = 128
 	maxKey         = 256
 	maxContentType = 256
+	maxTraceState  = 512
 	maxParams      = 64
 	maxParamBytes  = 8 << 10
 )
@@ -120,34 +121,66 @@ func (m *Message) check(maxBody int) error {
 
 // checkPayload checks what requests and replies have in common.
 func (m *Message) checkPayload(maxBody int) error {
-	for _, f := range [...]struct {
-		name, value string
-		max         int
-	}{
-		{"id", m.ID, maxID}, {"correlation id", m.CorrelationID, maxID}, {"key", m.Key, maxKey},
-		{"content type", m.ContentType, maxContentType}, {"accept", m.Accept, maxContentType},
-		{"traceparent", m.traceParent, maxContentType}, {"tracestate", m.traceState, 512},
-	} {
-		if len(f.value) > f.max || !validText(f.value) {
-			return invalid("%s %q: use up to %d bytes of UTF-8 without control characters", f.name, clip(f.value, 64), f.max)
-		}
+	if err := m.checkTexts(); err != nil {
+		return err
 	}
-	if len(m.Body) > maxBody {
-		return CodeResourceExhausted.Errorf("body of %d bytes: at most %d", len(m.Body), maxBody)
+	if err := checkBody(m.Body, maxBody); err != nil {
+		return err
 	}
 	if err := checkParams(m.Params); err != nil {
 		return err
 	}
-	h := m.Header
 	if strings.HasPrefix(m.Destination, deadPrefix) {
-		for _, key := range [deadLetterFields]string{"dead-reason", "dead-attempts", "dead-destination", "dead-group"} {
-			h.Del(key) // what made it a dead letter comes on top of the application's fields
-		}
+		return m.Header.withoutDeath().check()
 	}
-	return h.check()
+	return m.Header.check()
+}
+
+// withoutDeath leaves out what made it a dead letter, which comes on top of the application's fields.
+func (h Header) withoutDeath() Header {
+	for _, key := range [deadLetterFields]string{"dead-reason", "dead-attempts", "dead-destination", "dead-group"} {
+		h.Del(key)
+	}
+	return h
+}
+
+func checkBody(body []byte, most int) error {
+	if len(body) > most {
+		return CodeResourceExhausted.Errorf("body of %d bytes: at most %d", len(body), most)
+	}
+	return nil
+}
+
+func (m *Message) checkTexts() error {
+	switch {
+	case !fits(m.ID, maxID):
+		return unfit("id", m.ID, maxID)
+	case !fits(m.CorrelationID, maxID):
+		return unfit("correlation id", m.CorrelationID, maxID)
+	case !fits(m.Key, maxKey):
+		return unfit("key", m.Key, maxKey)
+	case !fits(m.ContentType, maxContentType):
+		return unfit("content type", m.ContentType, maxContentType)
+	case !fits(m.Accept, maxContentType):
+		return unfit("accept", m.Accept, maxContentType)
+	case !fits(m.traceParent, maxContentType):
+		return unfit("traceparent", m.traceParent, maxContentType)
+	case !fits(m.traceState, maxTraceState):
+		return unfit("tracestate", m.traceState, maxTraceState)
+	}
+	return nil
+}
+
+func fits(value string, most int) bool { return len(value) <= most && validText(value) }
+
+func unfit(name, value string, most int) error {
+	return invalid("%s %q: use up to %d bytes of UTF-8 without control characters", name, clip(value, 64), most)
 }
 
 func checkParams(params url.Values) error {
+	if len(params) == 0 {
+		return nil // ranging over an empty map costs as much as all other checks
+	}
 	size, count := 0, 0
 	for name, values := range params {
 		if name == "" || strings.ContainsAny(name, "= ") || !validText(name) {

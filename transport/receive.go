@@ -50,15 +50,16 @@ func (s *Subscription) Close(ctx context.Context) error {
 // when it finds nothing to do, so an idle binding costs no goroutine. The adapter keeps at most credit
 // deliveries unsettled, which bounds the queue.
 type binding struct {
-	conn    *Conn
-	kind    Kind
-	pattern string
-	id      string
-	handler Handler // with all middleware
-	opts    bindOptions
-	inline  bool // the adapter wants handlers on its own goroutine
-	bound   Bound
+	conn      *Conn
+	kind      Kind
+	pattern   string
+	responder string  // names this subscription among all that may answer a Gather
+	handler   Handler // with all middleware
+	opts      bindOptions
+	inline    bool // the adapter wants handlers on its own goroutine
+	bound     Bound
 
+	serve    func()         // crew.serve of this binding, made once: a go statement with it allocates nothing
 	starting limit.Inflight // taken from queue, and the handler not entered yet; unbind waits for them
 
 	mu       sync.Mutex // guards the fields below
@@ -71,6 +72,7 @@ type binding struct {
 
 func (c *Conn) bind(ctx context.Context, kind Kind, pattern string, h Handler, opts []BindOption) (*Subscription, error) {
 	b := &binding{conn: c, kind: kind, pattern: pattern, retrying: make(map[*inbound]func() bool)}
+	b.serve = func() { c.crew.serve(b) }
 	if err := b.configure(ctx, h, opts); err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func (c *Conn) register(b *binding) error {
 		return CodeUnavailable.Errorf("the connection is draining")
 	}
 	c.nextBind++
-	b.id = strconv.Itoa(c.nextBind)
+	b.responder = c.source + "/" + strconv.Itoa(c.nextBind)
 	c.bindings[b] = struct{}{}
 	return nil
 }
@@ -155,7 +157,7 @@ func (c *Conn) forget(b *binding) {
 // Deliver takes a message from the adapter. It never blocks.
 func (b *binding) Deliver(d Delivery) {
 	e := d.Envelope()
-	if b.kind == KindTopic && !Match(b.pattern, e.Destination) {
+	if b.kind == KindTopic && b.pattern != e.Destination && !Match(b.pattern, e.Destination) {
 		_ = d.Accept(b.conn.base) // the wire's pattern was wider than ours
 		return
 	}
@@ -183,7 +185,7 @@ func (b *binding) startWorker() {
 		b.work()
 		return
 	}
-	go b.work() // ends with the queue; Drain waits for what it handles by conn.working
+	b.conn.crew.work(b)
 }
 
 // work handles what is in the queue until there is nothing left.
@@ -191,7 +193,7 @@ func (b *binding) work() {
 	exiting := true
 	defer func() {
 		if exiting { // the handler called runtime.Goexit: another goroutine goes on
-			go b.work()
+			b.conn.crew.work(b)
 		}
 	}()
 	for {

@@ -136,6 +136,9 @@ func newConn(o *connOptions) *Conn {
 func (c *Conn) attach(adapter Adapter, o *connOptions) {
 	c.adapter, c.features = adapter, adapter.Features()
 	c.exchange, _ = adapter.(Exchange)
+	if a, ok := adapter.(interface{ KeepsNothing() bool }); ok {
+		c.reuses = a.KeepsNothing()
+	}
 	if c.features.MaxBody > 0 {
 		c.maxBody = min(o.maxBody, c.features.MaxBody)
 	}

@@ -15,13 +15,13 @@ func (in *inbound) settle() {
 	case in.wantsReply():
 		in.sendReply()
 		if !in.acceptsFirst() {
-			in.accept()
+			in.accept(time.Now())
 		}
 	case in.err == nil && !in.forwardReply():
 		in.retry()
 		return
 	case in.err == nil:
-		in.accept()
+		in.accept(time.Now())
 	case in.b.stoppedByClose():
 		in.release()
 	case codeOf(in.err).permanent():
@@ -45,23 +45,48 @@ func (in *inbound) leave() {
 }
 
 // accept reports whether the system took it; a stale delivery comes again, where the system redelivers.
-func (in *inbound) accept() bool {
-	ctx := detached(settleTime, nil)
-	defer ctx.end(context.Canceled)
-	return in.d.Accept(ctx) == nil
+func (in *inbound) accept(now time.Time) bool {
+	c := in.b.conn
+	s := c.settlement(now)
+	defer c.settled(s)
+	return in.d.Accept(&s.ctx) == nil
 }
 
 func (in *inbound) release() {
-	ctx := detached(settleTime, nil)
-	defer ctx.end(context.Canceled)
-	_ = in.d.Release(ctx) // stale: it is released already
+	c := in.b.conn
+	s := c.settlement(time.Now())
+	defer c.settled(s)
+	_ = in.d.Release(&s.ctx) // stale: it is released already
 	in.ctx.end(context.Canceled)
 }
 
-// detached makes a ctx that outlives the handler's and Close, as settling does.
-// With values of an inbound it counts as the handler's, which passes while draining.
-func detached(d time.Duration, values func(any) any) *callCtx {
-	return &callCtx{parent: context.Background(), deadline: time.Now().Add(d), values: values}
+// A settlement is what one call of a Delivery's method needs, in one allocation:
+// a ctx that outlives the handler's, and for Reply what is sent.
+type settlement struct {
+	ctx callCtx
+	env Envelope
+}
+
+func (c *Conn) settlement(now time.Time) *settlement {
+	s, ok := c.settlements.Get().(*settlement)
+	if !ok {
+		s = &settlement{}
+	}
+	s.ctx.outlive(now, settleTime)
+	return s
+}
+
+// settled ends s after the call.
+func (c *Conn) settled(s *settlement) {
+	if watched := s.ctx.end(context.Canceled); c.reuses && !watched {
+		s.ctx = callCtx{}
+		c.settlements.Put(s)
+	}
+}
+
+// outlive makes c a ctx that outlives the handler's and Close, as settling does.
+func (c *callCtx) outlive(now time.Time, d time.Duration) {
+	c.parent, c.deadline = context.Background(), now.Add(d)
 }
 
 // retry lets the message wait, unsettled, for its next attempt, or gives it up.
@@ -121,10 +146,10 @@ func (in *inbound) giveUp() {
 		in.comeAgain(in.b.opts.retry.Delay(in.attempt), in.nextAttempt) // a dead letter is never lost to a failing reader
 		return
 	}
-	ctx := detached(settleTime, nil)
-	defer ctx.end(context.Canceled)
+	s := c.settlement(time.Now())
+	defer c.settled(s)
 	dead := in.deadLetter()
-	err := c.adapter.Send(ctx, dead)
+	err := c.adapter.Send(&s.ctx, dead)
 	switch {
 	case err == nil:
 		c.counts.dead.Add(1)
@@ -136,7 +161,7 @@ func (in *inbound) giveUp() {
 		c.logger.Error("message dropped", slog.String("destination", in.env.Destination), slog.String("dead-letter", dead.Destination),
 			slog.String("id", in.env.ID), slog.String("reason", dead.Header.Get("dead-reason")), slog.String("error", printable(clip(err.Error(), 256))))
 	}
-	in.accept()
+	in.accept(time.Now())
 	in.leave()
 }
 

@@ -58,6 +58,9 @@ func features(inline bool) transport.Features {
 	}
 }
 
+// KeepsNothing tells the core that it may reuse what it passes: the router copies, and waits within the call.
+func (a *adapter) KeepsNothing() bool { return true }
+
 // Ping answers Conn.Health: the router is there until Close.
 func (a *adapter) Ping(context.Context) error {
 	a.mu.Lock()

@@ -34,10 +34,11 @@ func lifecycleFaults() []Fault {
 		}},
 		{Name: "makes a call twice that may have run", Rules: []string{"7.3"}, adapter: func() *hooks {
 			return &hooks{request: func(ctx context.Context, e *transport.Envelope, next exchange) (*transport.Envelope, error) {
+				again := *e // next keeps e
 				if _, err := next(ctx, e); err != nil {
 					return nil, err
 				}
-				return next(ctx, e)
+				return next(ctx, &again)
 			}}
 		}},
 		{Name: "shows the reply address as ReplyTo", Rules: []string{"8.2", "2.0"}, Cases: []string{"T003", "T184", "T185", "T224"}, adapter: changing(func(e *transport.Envelope) {

@@ -55,19 +55,25 @@ type delivery struct {
 	room       chan error // blocked: made and read by the sender; written once by whoever ends the wait; never closed
 }
 
-// A parcel is a delivery with an envelope of its own, in one allocation.
+// A parcel is a delivery with an envelope of its own, in one allocation, which
+// holds a small body too.
 type parcel struct {
 	delivery
-	own transport.Envelope
+	own  transport.Envelope
+	room [128]byte
 }
 
 // pack makes the delivery of a copy of e.
 func pack(e *transport.Envelope, kind transport.Kind) *delivery {
 	p := &parcel{}
-	copyEnvelope(&p.own, e)
+	p.fill(e, kind)
+	return &p.delivery
+}
+
+func (p *parcel) fill(e *transport.Envelope, kind transport.Kind) {
+	copyEnvelope(&p.own, e, p.room[:])
 	p.own.Kind = kind
 	p.env = &p.own
-	return &p.delivery
 }
 
 // stamp makes d one of the deliveries of base, which they share unless a sink may have reason to write to it.
@@ -166,7 +172,7 @@ func (d *delivery) drop(err error) {
 
 // weigh is what a waiting message costs in memory.
 func weigh(e *transport.Envelope) int {
-	const fixed = 512
+	const fixed = 640 // a parcel
 	n := fixed + len(e.Body)
 	for k, v := range e.Header.All() {
 		n += len(k) + len(v)
@@ -179,22 +185,27 @@ func weigh(e *transport.Envelope) int {
 	return n
 }
 
-// copyEnvelope copies all that the owner of src may change after the call. The
-// body has no spare capacity, so that appending to one of several copies of dst harms none.
-func copyEnvelope(dst, src *transport.Envelope) {
+func copyEnvelope(dst, src *transport.Envelope, room []byte) {
 	*dst = *src
-	if dst.Body != nil {
-		dst.Body = make([]byte, len(src.Body))
-		copy(dst.Body, src.Body)
+	detach(dst, room)
+}
+
+// detach copies all that e refers to and that its maker may change, a body that fits into
+// room. The body has no spare capacity, so that appending to one of several copies of e harms none.
+func detach(e *transport.Envelope, room []byte) {
+	if n := len(e.Body); e.Body != nil {
+		if n > len(room) {
+			room = make([]byte, n)
+		}
+		copy(room, e.Body)
+		e.Body = room[:n:n]
 	}
-	if src.Header.Len() > 0 {
-		dst.Header = src.Header.Clone()
-	}
-	dst.Params = cloneParams(src.Params)
-	if src.Err != nil {
-		err := *src.Err
+	e.Header = e.Header.Clone()
+	e.Params = cloneParams(e.Params)
+	if e.Err != nil {
+		err := *e.Err
 		err.Details = slices.Clone(err.Details)
-		dst.Err = &err
+		e.Err = &err
 	}
 }
 

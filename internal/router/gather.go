@@ -26,7 +26,7 @@ func (r *Router) Gather(ctx context.Context, e *transport.Envelope, reply func(*
 	g := &gather{ctx: ctx, call: reply}
 	g.open.Store(1)
 	base := &transport.Envelope{}
-	copyEnvelope(base, e)
+	copyEnvelope(base, e, nil)
 	base.Kind, base.ReplyAddress, base.Gather = transport.KindTopic, replyHere, true
 	err := r.spread(ctx, base, r.topics.match(e.Destination), g)
 	if err == nil {
@@ -38,7 +38,7 @@ func (r *Router) Gather(ctx context.Context, e *transport.Envelope, reply func(*
 func (g *gather) reply(d *delivery, e *transport.Envelope) {
 	if e != nil && g.ctx.Err() == nil {
 		back := &transport.Envelope{}
-		copyEnvelope(back, e)
+		copyEnvelope(back, e, nil)
 		back.Kind, back.ReplyAddress = transport.KindReply, ""
 		if back.Responder == "" {
 			back.Responder = strconv.FormatUint(d.to.id, 36)

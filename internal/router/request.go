@@ -12,7 +12,8 @@ import (
 //	pending ──▶ answered    by the handler, or by who knows that none will answer
 //	   └──────▶ abandoned   by the caller, whose ctx ended
 type exchange struct {
-	parcel
+	delivery
+	room  [128]byte // for a small body
 	state atomic.Uint32
 	back  transport.Envelope // written before done is signalled, if err is nil
 	err   error              // likewise
@@ -25,32 +26,44 @@ const (
 	abandoned
 )
 
-// Request delivers e to one handler and returns its reply. A full queue refuses
-// it with CodeResourceExhausted. When ctx ends first the reply is dropped, and
+// Request delivers e to one handler and returns its reply. It keeps e, though
+// nothing that e refers to. A full queue refuses it with CodeResourceExhausted. When ctx ends first the reply is dropped, and
 // Context of the delivery ends with it.
 func (r *Router) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
 	x := &exchange{done: r.signal()}
-	copyEnvelope(&x.own, e)
-	x.own.Kind, x.own.ReplyAddress = transport.KindQueue, replyHere
-	x.env, x.ctx, x.answer = &x.own, ctx, x
+	detach(e, x.room[:])
+	e.Kind, e.ReplyAddress = transport.KindQueue, replyHere
+	x.env, x.ctx, x.answer = e, ctx, x
 	if err := r.send(ctx, &x.delivery, false); err != nil {
 		r.signals.Put(x.done)
 		return nil, err
 	}
 	if x.state.Load() != answered { // an inline handler answered already
-		select {
-		case <-ctx.Done():
-			if x.state.CompareAndSwap(pending, abandoned) {
-				x.q.withdraw(&x.delivery)
-				r.signals.Put(x.done)
-				return nil, ctx.Err()
-			}
-		case <-x.done:
+		err := await(ctx, x.done)
+		switch {
+		case err == nil:
 			return x.result()
+		case x.state.CompareAndSwap(pending, abandoned):
+			x.q.withdraw(&x.delivery)
+			r.signals.Put(x.done)
+			return nil, err
 		}
 	}
 	<-x.done
 	return x.result()
+}
+
+// await returns nil once it received from done, or ctx's error when that ends first.
+func await(ctx context.Context, done <-chan struct{}) error {
+	if cheap, ok := ctx.(interface{ Await(<-chan struct{}) error }); ok {
+		return cheap.Await(done) // of the core's own ctx, which starts no timer for it
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // result is called once done was read.
@@ -67,7 +80,7 @@ func (x *exchange) reply(_ *delivery, e *transport.Envelope) {
 		return // late: the caller is gone
 	}
 	if e != nil {
-		copyEnvelope(&x.back, e)
+		copyEnvelope(&x.back, e, nil)
 	}
 	x.back.Kind, x.back.ReplyAddress = transport.KindReply, ""
 	x.done <- struct{}{}

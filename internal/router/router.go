@@ -151,7 +151,7 @@ func (r *Router) Publish(ctx context.Context, e *transport.Envelope) error {
 		return nil
 	}
 	base := &transport.Envelope{}
-	copyEnvelope(base, e)
+	copyEnvelope(base, e, nil)
 	base.Kind = transport.KindTopic
 	return r.spread(ctx, base, rt, nil)
 }
