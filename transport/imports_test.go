@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/reconnect":        {module + "transport"},
 	"internal/shape":            {},
 	"internal/nearest":          {},
+	"internal/brokertest":       {module + "transport"},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
 	"adapters/httpwire":         {module + "transport", module + "internal/"},
 	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go", "golang.org/x/sync/semaphore"},
@@ -63,6 +64,16 @@ func TestNobodyImportsCommandsAndExamples(t *testing.T) {
 				if strings.HasPrefix(name, module+top+"/") && !strings.HasPrefix(folder, top) {
 					t.Errorf("%s imports %s: nobody imports %s", path, name, top)
 				}
+			}
+		}
+	})
+}
+
+func TestOnlyTestsImportWhatTestsShare(t *testing.T) {
+	eachFile(t, func(_, path string, f *ast.File) {
+		for _, imp := range f.Imports {
+			if name, _ := strconv.Unquote(imp.Path.Value); name == module+"internal/brokertest" && !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s imports %s, which is for tests alone", path, name)
 			}
 		}
 	})

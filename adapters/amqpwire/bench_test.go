@@ -7,10 +7,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
-
-const benchCallers = 64
 
 // BenchmarkSend compares Send with the client alone: 1 KiB, persistent, confirmed
 // by a durable queue of the same kind, 64 callers.
@@ -26,11 +25,11 @@ func benchSend(b *testing.B, kind string) {
 	m := &transport.Message{Destination: "bench", Body: make([]byte, 1024)}
 	m.Header.Set("one", "1")
 	m.Header.Set("two", "2")
-	parallel(b, func() error { return c.Send(context.Background(), m) })
+	brokertest.Parallel(b, func() error { return c.Send(context.Background(), m) })
 }
 
 func benchRawSend(b *testing.B, kind string) {
-	ch := rawChannel(b, realURL(b))
+	ch := rawChannel(b, rabbitmq.URL(b))
 	queue := unique()
 	if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": kind, "x-expires": 60000}); err != nil {
 		b.Fatal(err)
@@ -40,7 +39,7 @@ func benchRawSend(b *testing.B, kind string) {
 	}
 	var mu sync.Mutex // as the library asks of those who share a channel
 	body := make([]byte, 1024)
-	parallel(b, func() error {
+	brokertest.Parallel(b, func() error {
 		mu.Lock()
 		d, err := ch.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{
 			DeliveryMode: amqp.Persistent, Body: body, MessageId: "id", Headers: amqp.Table{"one": "1", "two": "2"},
@@ -50,22 +49,6 @@ func benchRawSend(b *testing.B, kind string) {
 			d.Wait()
 		}
 		return err
-	})
-}
-
-func parallel(b *testing.B, f func() error) {
-	if err := f(); err != nil {
-		b.Fatal(err)
-	}
-	b.SetParallelism(benchCallers / 2)
-	b.ReportAllocs()
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := f(); err != nil {
-				b.Error(err)
-			}
-		}
 	})
 }
 
@@ -82,31 +65,17 @@ func BenchmarkRequest(b *testing.B) {
 			b.Fatal(err)
 		}
 		m := &transport.Message{Destination: "echo", Body: make([]byte, 128)}
-		requests(b, func() error {
+		brokertest.Requests(b, func() error {
 			_, err := client.Request(context.Background(), m)
 			return err
 		})
 	})
-	b.Run("amqp091", func(b *testing.B) { requests(b, rawRequester(b)) })
-}
-
-func requests(b *testing.B, f func() error) {
-	if err := f(); err != nil {
-		b.Fatal(err)
-	}
-	b.Run("1", func(b *testing.B) {
-		for b.Loop() {
-			if err := f(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("64", func(b *testing.B) { parallel(b, f) })
+	b.Run("amqp091", func(b *testing.B) { brokertest.Requests(b, rawRequester(b)) })
 }
 
 // rawRequester answers requests on one connection and makes them on another.
 func rawRequester(b *testing.B) func() error {
-	server, client := rawChannel(b, realURL(b)), rawChannel(b, realURL(b))
+	server, client := rawChannel(b, rabbitmq.URL(b)), rawChannel(b, rabbitmq.URL(b))
 	in := rawQueue(b, server)
 	asked := rawConsume(b, server, in)
 	go func() { // ends with the connection

@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -35,7 +36,7 @@ func TestNames(t *testing.T) {
 
 func TestARequestIsRefusedAtOnceWithoutAHandlerAndAfterTheLastLeft(t *testing.T) {
 	url := ownURL(t)
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	server, client := openConn(t, url), openConn(t, url)
 	m := &transport.Message{Destination: "x"}
 	refused := func(when string) {
@@ -69,15 +70,15 @@ func TestARequestIsRefusedAtOnceWithoutAHandlerAndAfterTheLastLeft(t *testing.T)
 
 func TestAForgedReplyAddressIsNotWrittenTo(t *testing.T) {
 	url := ownURL(t)
-	a, ctx := openAdapter(t, url), testContext(t)
-	s := newSink()
+	a, ctx := openAdapter(t, url), brokertest.Context(t)
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "asked"}, s)
 	ch := rawChannel(t, url)
 	for _, forged := range []string{a.names.sends("asked"), a.names.requests("asked"), a.names.topic()} {
 		if err := ch.PublishWithContext(ctx, "", a.names.sends("asked"), true, false, amqp.Publishing{ReplyTo: forged, CorrelationId: "c"}); err != nil {
 			t.Fatal(err)
 		}
-		d := s.next(t)
+		d := s.Next(t)
 		if got := d.Envelope().ReplyAddress; got != "" {
 			t.Errorf("the forged address %q reached the core", got)
 		}
@@ -93,17 +94,17 @@ func TestAForgedReplyAddressIsNotWrittenTo(t *testing.T) {
 
 func TestAQueueThatSomebodyDeletesIsMadeAgain(t *testing.T) {
 	url := ownURL(t) + "&queue=classic" // a quorum queue that is deleted and made again at once keeps the consumer, and delivers to nobody
-	a, ctx := openAdapter(t, url), testContext(t)
-	s := newSink()
+	a, ctx := openAdapter(t, url), brokertest.Context(t)
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "x"}, s)
 	ch := rawChannel(t, url)
 	if _, err := ch.QueueDelete(a.names.sends("x"), false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Send(ctx, queueEnvelope("x", "kept")); err != nil {
+	if err := a.Send(ctx, brokertest.QueueEnvelope("x", "kept")); err != nil {
 		t.Fatal(err)
 	}
-	d := s.next(t)
+	d := s.Next(t)
 	if got := string(d.Envelope().Body); got != "kept" {
 		t.Errorf("got %q", got)
 	}
@@ -114,35 +115,35 @@ func TestAQueueThatSomebodyDeletesIsMadeAgain(t *testing.T) {
 
 func TestOtherArgumentsAreRefusedWithTheWayOut(t *testing.T) {
 	url := ownURL(t)
-	ctx := testContext(t)
-	if err := openAdapter(t, url+"&queue=classic").Send(ctx, queueEnvelope("x", "1")); err != nil {
+	ctx := brokertest.Context(t)
+	if err := openAdapter(t, url+"&queue=classic").Send(ctx, brokertest.QueueEnvelope("x", "1")); err != nil {
 		t.Fatal(err)
 	}
-	err := openAdapter(t, url+"&queue=quorum").Send(ctx, queueEnvelope("x", "2"))
+	err := openAdapter(t, url+"&queue=quorum").Send(ctx, brokertest.QueueEnvelope("x", "2"))
 	if !errors.Is(err, transport.CodeFailedPrecondition) || !strings.Contains(err.Error(), "?queue=") {
 		t.Errorf("got %v, want what to do", err)
 	}
-	if err := openAdapter(t, url).Send(ctx, queueEnvelope("x", "3")); err != nil {
+	if err := openAdapter(t, url).Send(ctx, brokertest.QueueEnvelope("x", "3")); err != nil {
 		t.Errorf("auto takes what exists: %v", err)
 	}
 }
 
 func TestWhatADeadConsumerHeldComesAgain(t *testing.T) {
 	url := ownURL(t)
-	a, other, ctx := openAdapter(t, url), openAdapter(t, url), testContext(t)
-	held, s := newSink(), newSink()
+	a, other, ctx := openAdapter(t, url), openAdapter(t, url), brokertest.Context(t)
+	held, s := brokertest.NewSink(), brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "x", Concurrency: 1, Credit: 1}, held)
-	if err := other.Send(ctx, queueEnvelope("x", "1")); err != nil {
+	if err := other.Send(ctx, brokertest.QueueEnvelope("x", "1")); err != nil {
 		t.Fatal(err)
 	}
-	d := held.next(t)
+	d := held.Next(t)
 	current, _ := a.supervisor.Current()
 	_ = current.in.pipe.Conn.Close() // as a cable that is cut
 	mustBind(t, other, transport.Binding{Kind: transport.KindQueue, Pattern: "x"}, s)
 	select {
-	case again := <-s.c:
+	case again := <-s.C:
 		checkAgain(ctx, t, again)
-	case again := <-held.c: // the same process came back first
+	case again := <-held.C: // the same process came back first
 		checkAgain(ctx, t, again)
 	case <-ctx.Done():
 		t.Fatal("it did not come again")

@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -128,8 +129,8 @@ func FuzzGuard(f *testing.F) {
 
 func TestAPoisonousTableFromAnotherPublisherIsDelivered(t *testing.T) {
 	url := ownURL(t)
-	a, ctx := openAdapter(t, url), testContext(t)
-	s := newSink()
+	a, ctx := openAdapter(t, url), brokertest.Context(t)
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "x"}, s)
 	deep := amqp.Table{}
 	for range 200 {
@@ -143,7 +144,7 @@ func TestAPoisonousTableFromAnotherPublisherIsDelivered(t *testing.T) {
 		}
 	}
 	for range 3 {
-		d := s.next(t)
+		d := s.Next(t)
 		if e := d.Envelope(); e.Attempt != 1 || (string(e.Body) == "good") != e.Header.Has("x-good") {
 			t.Errorf("%s: attempt %d, %v", e.Body, e.Attempt, e.Header)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -97,9 +98,9 @@ func surviveAnswer(t *testing.T, script func(channel uint16) []byte) {
 		return handled
 	}
 	c := openConn(t, b.url())
-	short, cancel := context.WithTimeout(testContext(t), 2*time.Second)
+	short, cancel := context.WithTimeout(brokertest.Context(t), 2*time.Second)
 	defer cancel()
-	if err := c.Send(testContext(t), &transport.Message{Destination: "good"}); err != nil {
+	if err := c.Send(brokertest.Context(t), &transport.Message{Destination: "good"}); err != nil {
 		t.Fatalf("the first send: %v", err)
 	}
 	start := time.Now()
@@ -115,9 +116,9 @@ func surviveAnswer(t *testing.T, script func(channel uint16) []byte) {
 	if grown := allocated() - <-made; grown > 64<<20 {
 		t.Errorf("%d MiB were allocated for it", grown>>20)
 	}
-	err = c.Send(testContext(t), &transport.Message{Destination: "good"})
+	err = c.Send(brokertest.Context(t), &transport.Message{Destination: "good"})
 	if errors.Is(err, transport.CodeUnavailable) { // written while the connection was being closed
-		err = c.Send(testContext(t), &transport.Message{Destination: "good"})
+		err = c.Send(brokertest.Context(t), &transport.Message{Destination: "good"})
 	}
 	if err != nil {
 		t.Errorf("the send afterwards: %v", err)
@@ -151,7 +152,7 @@ func TestHostileWelcomesFailSoon(t *testing.T) {
 			b.start = welcome
 			b.hook = func(c *fakeConn, _ fakeMethod) bool { return true }
 			begin := time.Now()
-			_, err := transport.NewRegistry(Factory()).Open(testContext(t), b.url()+"?connect-timeout=500ms")
+			_, err := transport.NewRegistry(Factory()).Open(brokertest.Context(t), b.url()+"?connect-timeout=500ms")
 			if !errors.Is(err, transport.CodeUnavailable) && !errors.Is(err, transport.CodeUnauthenticated) || time.Since(begin) > 5*time.Second {
 				t.Errorf("got %v after %v, want unavailable or unauthenticated soon", err, time.Since(begin))
 			}
@@ -170,17 +171,17 @@ func TestABrokerThatBlocksPublishersHoldsNobodyBeyondHisDeadline(t *testing.T) {
 		return false
 	}
 	c := openConn(t, b.url())
-	if err := c.Send(testContext(t), &transport.Message{Destination: "block"}); err != nil {
+	if err := c.Send(brokertest.Context(t), &transport.Message{Destination: "block"}); err != nil {
 		t.Fatal(err)
 	}
-	conn := receive(t, told)
+	conn := brokertest.Receive(t, told)
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := c.Send(short, &transport.Message{Destination: "x"}); !errors.Is(err, transport.CodeDeadlineExceeded) {
 		t.Errorf("a send while blocked gives %v", err)
 	}
 	conn.say(0, method(10, 61))
-	if err := c.Send(testContext(t), &transport.Message{Destination: "x"}); err != nil {
+	if err := c.Send(brokertest.Context(t), &transport.Message{Destination: "x"}); err != nil {
 		t.Errorf("a send afterwards gives %v", err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -109,7 +110,7 @@ func TestTLSVerifiesTheBroker(t *testing.T) {
 	})
 	url := "amqps://" + b.ln.Addr().String() + "?ca="
 	c := openConn(t, url+ca+"&servername=broker.test")
-	if err := c.Send(testContext(t), &transport.Message{Destination: "x"}); err != nil {
+	if err := c.Send(brokertest.Context(t), &transport.Message{Destination: "x"}); err != nil {
 		t.Error(err)
 	}
 	for name, bad := range map[string]string{
@@ -120,24 +121,24 @@ func TestTLSVerifiesTheBroker(t *testing.T) {
 		"no such file":  url + "/nowhere&servername=broker.test",
 		"no PEM at all": url + "/dev/null&servername=broker.test",
 	} {
-		if _, err := transport.NewRegistry(Factory()).Open(testContext(t), bad); err == nil {
+		if _, err := transport.NewRegistry(Factory()).Open(brokertest.Context(t), bad); err == nil {
 			t.Errorf("%s: the broker is trusted", name)
 		}
 	}
 }
 
 func TestAWrongPasswordIsUnauthenticated(t *testing.T) {
-	u, err := url.Parse(realURL(t))
+	u, err := url.Parse(rabbitmq.URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.User = url.UserPassword("guest", "wrong")
-	_, err = transport.NewRegistry(Factory()).Open(testContext(t), u.String())
+	_, err = transport.NewRegistry(Factory()).Open(brokertest.Context(t), u.String())
 	if !errors.Is(err, transport.CodeUnauthenticated) || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("got %v, want unauthenticated without the password", err)
 	}
 	u.User, u.Path = url.UserPassword("guest", "guest"), "/nowhere"
-	if _, err = transport.NewRegistry(Factory()).Open(testContext(t), u.String()); !errors.Is(err, transport.CodePermissionDenied) {
+	if _, err = transport.NewRegistry(Factory()).Open(brokertest.Context(t), u.String()); !errors.Is(err, transport.CodePermissionDenied) {
 		t.Errorf("a vhost that does not exist gives %v", err)
 	}
 }
@@ -150,12 +151,12 @@ func TestNobodyThereIsUnavailable(t *testing.T) {
 	defer ln.Close()
 	address := ln.Addr().String()
 	begin := time.Now()
-	_, err = transport.NewRegistry(Factory()).Open(testContext(t), "amqp://"+address+"?connect-timeout=300ms") // it accepts, and is silent
+	_, err = transport.NewRegistry(Factory()).Open(brokertest.Context(t), "amqp://"+address+"?connect-timeout=300ms") // it accepts, and is silent
 	if !errors.Is(err, transport.CodeUnavailable) || time.Since(begin) > 3*time.Second {
 		t.Errorf("a silent port gives %v after %v", err, time.Since(begin))
 	}
 	_ = ln.Close()
-	if _, err = transport.NewRegistry(Factory()).Open(testContext(t), "amqp://"+address); !errors.Is(err, transport.CodeUnavailable) {
+	if _, err = transport.NewRegistry(Factory()).Open(brokertest.Context(t), "amqp://"+address); !errors.Is(err, transport.CodeUnavailable) {
 		t.Errorf("a closed port gives %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -40,14 +41,14 @@ func TestThePipeWritesInOrderAndTellsWhen(t *testing.T) {
 		}
 		clear(b) // the pipe has its own copy
 	}
-	if err := p.flush(testContext(t)); err != nil {
+	if err := p.flush(brokertest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
 	<-p.ended
-	if b := receive(t, got); !bytes.Equal(b, want) {
+	if b := brokertest.Receive(t, got); !bytes.Equal(b, want) {
 		t.Errorf("%d bytes came, want %d, or others", len(b), len(want))
 	}
 	if _, err := p.Write([]byte("x")); err == nil {
@@ -73,7 +74,7 @@ func TestWhoeverDoesNotReadBlocksNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.ended
-	if err := receive(t, waits); !errors.Is(err, transport.CodeUnavailable) {
+	if err := brokertest.Receive(t, waits); !errors.Is(err, transport.CodeUnavailable) {
 		t.Errorf("what was never written gives %v, want unavailable", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,8 +26,6 @@ func benchURL(b *testing.B) string {
 
 func prefixOf(url string) string { return url[strings.Index(url, "prefix=")+len("prefix="):] }
 
-const benchCallers = 64
-
 // BenchmarkProduce compares Send with the client alone, same settings: 1 KiB,
 // acks of all, stored when it returns.
 func BenchmarkProduce(b *testing.B) {
@@ -36,39 +35,14 @@ func BenchmarkProduce(b *testing.B) {
 		m := &transport.Message{Destination: "bench", Body: body}
 		m.Header.Set("one", "1")
 		m.Header.Set("two", "2")
-		if err := c.Send(b.Context(), m); err != nil {
-			b.Fatal(err)
-		}
-		b.SetParallelism(benchCallers / 2)
-		b.ReportAllocs()
-		b.ResetTimer()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if err := c.Send(context.Background(), m); err != nil {
-					b.Error(err)
-				}
-			}
-		})
+		brokertest.Parallel(b, func() error { return c.Send(context.Background(), m) })
 	})
 	b.Run("kgo", func(b *testing.B) {
 		url := benchURL(b)
 		c := rawClient(b, url, kgo.ProducerLinger(0), kgo.RequiredAcks(kgo.AllISRAcks()))
 		topic := createTopic(b, c, prefixOf(url)+"raw", 8)
-		produce := func() error {
+		brokertest.Parallel(b, func() error {
 			return c.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: body, Headers: []kgo.RecordHeader{{Key: "one", Value: []byte("1")}, {Key: "two", Value: []byte("2")}}}).FirstErr()
-		}
-		if err := produce(); err != nil {
-			b.Fatal(err)
-		}
-		b.SetParallelism(benchCallers / 2)
-		b.ReportAllocs()
-		b.ResetTimer()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if err := produce(); err != nil {
-					b.Error(err)
-				}
-			}
 		})
 	})
 }
@@ -93,24 +67,9 @@ func benchRequest(b *testing.B, opts ...transport.CallOption) {
 		b.Fatal(err)
 	}
 	m := &transport.Message{Destination: "echo", Body: make([]byte, 128)}
-	request := func() {
-		if _, err := client.Request(context.Background(), m, opts...); err != nil {
-			b.Error(err)
-		}
-	}
-	request()
-	b.Run("1", func(b *testing.B) {
-		for b.Loop() {
-			request()
-		}
-	})
-	b.Run("64", func(b *testing.B) {
-		b.SetParallelism(benchCallers / 2)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				request()
-			}
-		})
+	brokertest.Requests(b, func() error {
+		_, err := client.Request(context.Background(), m, opts...)
+		return err
 	})
 }
 
@@ -137,29 +96,15 @@ func benchRawRequest(b *testing.B, commit bool) {
 		}
 	}()
 	body := make([]byte, 128)
-	request := func() {
+	brokertest.Requests(b, func() error {
 		id, c := unique(), make(chan struct{}, 1)
 		waiting.Store(id, c)
 		r := &kgo.Record{Topic: in, Value: body, Headers: []kgo.RecordHeader{{Key: "id", Value: []byte(id)}}}
 		if err := client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
-			b.Error(err)
-			return
+			return err
 		}
 		<-c
-	}
-	request()
-	b.Run("1", func(b *testing.B) {
-		for b.Loop() {
-			request()
-		}
-	})
-	b.Run("64", func(b *testing.B) {
-		b.SetParallelism(benchCallers / 2)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				request()
-			}
-		})
+		return nil
 	})
 }
 

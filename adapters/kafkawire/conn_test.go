@@ -4,23 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 )
 
 func tryAdapter(rawURL string, connected func(error)) (*adapter, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
-	defer cancel()
-	a, err := open(ctx, transport.Setup{URL: u, Source: "test/1", MaxBody: 4 << 20, Logger: discard, Connected: connected})
+	a, err := brokertest.OpenAdapter(Factory(), rawURL, connected)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +32,7 @@ func TestAllStylesCarryTheirMessages(t *testing.T) {
 }
 
 func requestStyle(t *testing.T, url string) {
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	server, client := openConn(t, url), openConn(t, url)
 	_, err := server.Handle(ctx, "account.verify", func(_ context.Context, m *transport.Message) (*transport.Message, error) {
 		if string(m.Body) == "bad" {
@@ -78,7 +72,7 @@ func requestStyle(t *testing.T, url string) {
 }
 
 func sendStyle(t *testing.T, url string) {
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	c := openConn(t, url)
 	if err := c.Send(ctx, &transport.Message{Destination: "trip_1.pick--up", Key: "k", Body: []byte("x")}); err != nil {
 		t.Fatal(err)
@@ -91,14 +85,14 @@ func sendStyle(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := receive(t, got)
+	m := brokertest.Receive(t, got)
 	if m.Destination != "trip_1.pick--up" || m.Key != "k" || string(m.Body) != "x" || m.Attempt != 1 {
 		t.Errorf("got %+v", m)
 	}
 }
 
 func publishStyle(t *testing.T, url string) {
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	c := openConn(t, url)
 	var mu sync.Mutex
 	count := map[string]int{}
@@ -129,7 +123,7 @@ func publishStyle(t *testing.T, url string) {
 		}
 	}
 	for range 30 {
-		receive(t, all)
+		brokertest.Receive(t, all)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -139,7 +133,7 @@ func publishStyle(t *testing.T, url string) {
 }
 
 func gatherStyle(t *testing.T, url string) {
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	c := openConn(t, url)
 	for i := range 3 {
 		_, err := c.Subscribe(ctx, "who.is", func(context.Context, *transport.Message) (*transport.Message, error) {
@@ -166,7 +160,7 @@ func gatherStyle(t *testing.T, url string) {
 }
 
 func deadLetter(t *testing.T, url string) {
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	c := openConn(t, url)
 	_, err := c.Handle(ctx, "poison", func(context.Context, *transport.Message) (*transport.Message, error) {
 		return nil, transport.CodeInvalidArgument.Errorf("no")
@@ -185,18 +179,7 @@ func deadLetter(t *testing.T, url string) {
 	if err := c.Send(ctx, &transport.Message{Destination: "poison", Body: []byte("b")}); err != nil {
 		t.Fatal(err)
 	}
-	if m := receive(t, dead); string(m.Body) != "b" || m.Header.Get("dead-destination") != "poison" {
+	if m := brokertest.Receive(t, dead); string(m.Body) != "b" || m.Header.Get("dead-destination") != "poison" {
 		t.Errorf("dead letter is %v", m)
 	}
-}
-
-func receive[T any](t testing.TB, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(testTime):
-		t.Fatal("nothing came")
-	}
-	panic("unreachable")
 }

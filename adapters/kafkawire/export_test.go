@@ -1,9 +1,10 @@
 package kafkawire
 
-import "testing"
+import (
+	"testing"
 
-// OwnBroker is ownBroker, for the tests outside of the package.
-func OwnBroker(t *testing.T) *broker { return ownBroker(t) }
+	"github.com/polywire/polywire/internal/brokertest"
+)
 
-// URL is where the broker listens.
-func (b *broker) URL() string { return b.url }
+// OwnBroker starts a broker for the tests outside of the package.
+func OwnBroker(t *testing.T) *brokertest.Broker { return kafka.Own(t) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
@@ -51,7 +52,7 @@ func fieldsOf(e *transport.Envelope) []string {
 }
 
 func TestTheRecordIsACopy(t *testing.T) {
-	e := queueEnvelope("a", "body")
+	e := brokertest.QueueEnvelope("a", "body")
 	r := encode(e, "a", false)
 	copy(e.Body, "XXXX")
 	if string(r.Value) != "body" {

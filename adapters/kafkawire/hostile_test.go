@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -39,27 +40,27 @@ func TestHostileFetchAnswersAreSurvived(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := fake(t)
 			frame := hostile()
-			ctx := testContext(t)
+			ctx := brokertest.Context(t)
 			a := openAdapter(t, fakeURL(c)+"?partitions=1")
-			defer closeAdapter(t, a)
+			defer brokertest.CloseAdapter(t, a)
 			if err := a.topics.ensure(ctx, "pub.victim"); err != nil {
 				t.Fatal(err)
 			}
 			answered := answerOnce(c, frame)
-			s := newSink()
+			s := brokertest.NewSink()
 			mustBind(t, a, transport.Binding{Kind: transport.KindTopic, Pattern: "victim"}, s)
 			mustBind(t, a, transport.Binding{Kind: transport.KindTopic, Pattern: "bystander"}, s)
-			waitUntil(t, answered.Load)
+			brokertest.WaitUntil(t, answered.Load)
 			got := map[string]bool{}
 			for _, destination := range []string{"bystander", "victim", "victim"} { // the bomb stands for the first of the victim
-				e := queueEnvelope(destination, "fine")
+				e := brokertest.QueueEnvelope(destination, "fine")
 				e.Kind = transport.KindTopic
 				if err := a.Publish(ctx, e); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for !got["bystander"] || !got["victim"] {
-				got[s.next(t).Envelope().Destination] = true
+				got[s.Next(t).Envelope().Destination] = true
 			}
 		})
 	}
@@ -131,10 +132,10 @@ func TestABatchThatInflatesTooMuchIsLeftOut(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
 		for _, group := range []string{"", "g"} {
 			t.Run("group "+group, func(t *testing.T) {
-				ctx := testContext(t)
+				ctx := brokertest.Context(t)
 				a := openAdapter(t, url+"&partitions=1")
-				defer closeAdapter(t, a)
-				s := newSink()
+				defer brokertest.CloseAdapter(t, a)
+				s := brokertest.NewSink()
 				mustBind(t, a, transport.Binding{Kind: transport.KindTopic, Pattern: "bomb" + group, Group: group}, s)
 				topic, _ := a.names.topic(transport.KindTopic, "bomb"+group)
 				raw := rawClient(t, url, kgo.ProducerBatchMaxBytes(1<<30), kgo.BrokerMaxWriteBytes(1<<30), kgo.ProducerBatchCompression(kgo.GzipCompression()))
@@ -144,7 +145,7 @@ func TestABatchThatInflatesTooMuchIsLeftOut(t *testing.T) {
 					}
 				}
 				for _, want := range []string{"before", "after"} {
-					d := s.next(t)
+					d := s.Next(t)
 					if got := string(d.Envelope().Body); got != want {
 						t.Errorf("got %q, want %q", got, want)
 					}
@@ -160,9 +161,9 @@ func TestABatchThatInflatesTooMuchIsLeftOut(t *testing.T) {
 func TestAForeignRecordOfManyHeadersIsDeliveredWithTheFirst(t *testing.T) {
 	c := fake(t)
 	a := openAdapter(t, fakeURL(c))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
-	s := newSink()
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "many"}, s)
 	r := &kgo.Record{Topic: "many"}
 	for i := range 20000 {
@@ -171,7 +172,7 @@ func TestAForeignRecordOfManyHeadersIsDeliveredWithTheFirst(t *testing.T) {
 	if err := rawClient(t, fakeURL(c)).ProduceSync(ctx, r).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.next(t).Envelope().Header.Len(); got < 64 || got > 100 {
+	if got := s.Next(t).Envelope().Header.Len(); got < 64 || got > 100 {
 		t.Errorf("%d header fields arrived", got)
 	}
 }
@@ -179,16 +180,16 @@ func TestAForeignRecordOfManyHeadersIsDeliveredWithTheFirst(t *testing.T) {
 func TestRepliesGoToReplyAddressesAlone(t *testing.T) {
 	c := fake(t)
 	a := openAdapter(t, fakeURL(c))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
-	s, raw := newSink(), rawClient(t, fakeURL(c))
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	s, raw := brokertest.NewSink(), rawClient(t, fakeURL(c))
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "asked"}, s)
 	for _, forged := range []string{"asked", "3-zz", "../x", "0-" + strings.Repeat("A", 32)} {
 		r := &kgo.Record{Topic: "asked", Headers: []kgo.RecordHeader{{Key: "polywire-reply", Value: []byte(forged)}}}
 		if err := raw.ProduceSync(ctx, r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		d := s.next(t)
+		d := s.Next(t)
 		if d.Envelope().ReplyAddress != "" {
 			t.Errorf("the forged address %q reached the core", forged)
 		}
@@ -196,7 +197,7 @@ func TestRepliesGoToReplyAddressesAlone(t *testing.T) {
 			t.Errorf("a reply to %q was written", forged)
 		}
 	}
-	beyond := queueEnvelope("x", "x")
+	beyond := brokertest.QueueEnvelope("x", "x")
 	beyond.Kind, beyond.ReplyAddress = transport.KindReply, "999-"+strings.Repeat("ab", 16)
 	if err := a.Send(ctx, beyond); err == nil {
 		t.Error("a reply to a partition that does not exist was written")
@@ -205,18 +206,18 @@ func TestRepliesGoToReplyAddressesAlone(t *testing.T) {
 
 func TestAnotherConnsReplyIsNotDelivered(t *testing.T) {
 	a := openAdapter(t, fakeURL(fake(t)))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
-	s := newSink()
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	s := brokertest.NewSink()
 	b := mustBind(t, a, transport.Binding{Kind: transport.KindReply}, s)
 	for _, token := range []string{strings.Repeat("ab", 16), b.reply.token} {
-		e := queueEnvelope("x", token)
+		e := brokertest.QueueEnvelope("x", token)
 		e.Kind, e.ReplyAddress = transport.KindReply, replyAddress{b.reply.partition, token}.String()
 		if err := a.Send(ctx, e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if d := s.next(t); string(d.Envelope().Body) != b.reply.token {
+	if d := s.Next(t); string(d.Envelope().Body) != b.reply.token {
 		t.Error("a reply with another Conn's token was delivered")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -17,7 +17,7 @@ import (
 func TestMessagesOfAKeyKeepTheirOrder(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
 		const keys, each, workers = 16, 1000, 4
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		var mu sync.Mutex
 		got := map[string][]int{}
 		all := make(chan struct{})
@@ -52,7 +52,7 @@ func TestMessagesOfAKeyKeepTheirOrder(t *testing.T) {
 			})
 		}
 		sending.Wait()
-		receive(t, all)
+		brokertest.Receive(t, all)
 		mu.Lock()
 		defer mu.Unlock()
 		for key, order := range got {
@@ -65,17 +65,17 @@ func TestMessagesOfAKeyKeepTheirOrder(t *testing.T) {
 
 func TestAtMostCreditIsUnsettled(t *testing.T) {
 	a := openAdapter(t, fakeURL(fake(t)))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
 	for i := range 20 {
-		if err := a.Send(ctx, queueEnvelope("credit", fmt.Sprint(i))); err != nil {
+		if err := a.Send(ctx, brokertest.QueueEnvelope("credit", fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := newSink()
+	s := brokertest.NewSink()
 	b := mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "credit", Concurrency: 1, Credit: 3}, s)
 	for settled := range 20 {
-		d := s.next(t)
+		d := s.Next(t)
 		b.mu.Lock()
 		unsettled := b.unsettled
 		b.mu.Unlock()
@@ -86,15 +86,15 @@ func TestAtMostCreditIsUnsettled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.next0(); err != nil {
+	if err := nothing(s); err != nil {
 		t.Error(err)
 	}
 }
 
-// next0 fails when something was delivered.
-func (s *sink) next0() error {
+// nothing fails when something was delivered.
+func nothing(s *brokertest.Sink) error {
 	select {
-	case d := <-s.c:
+	case d := <-s.C:
 		return fmt.Errorf("delivered %q", d.Envelope().Body)
 	default:
 		return nil
@@ -103,18 +103,18 @@ func (s *sink) next0() error {
 
 func TestAReleasedMessageComesAgain(t *testing.T) {
 	a := openAdapter(t, fakeURL(fake(t)))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
-	s := newSink()
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "again"}, s)
-	if err := a.Send(ctx, queueEnvelope("again", "x")); err != nil {
+	if err := a.Send(ctx, brokertest.QueueEnvelope("again", "x")); err != nil {
 		t.Fatal(err)
 	}
-	first := s.next(t)
+	first := s.Next(t)
 	if err := first.Release(ctx); err != nil {
 		t.Fatal(err)
 	}
-	second := s.next(t)
+	second := s.Next(t)
 	if string(second.Envelope().Body) != "x" || second.Envelope().Attempt != 1 {
 		t.Errorf("came again as %q, attempt %d; a release is no attempt", second.Envelope().Body, second.Envelope().Attempt)
 	}
@@ -128,18 +128,18 @@ func TestAReleasedMessageComesAgain(t *testing.T) {
 
 func TestWhatIsNotAcceptedComesToTheNextMember(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		first := openAdapter(t, url+"&partitions=1")
-		s := newSink()
+		s := brokertest.NewSink()
 		mustBind(t, first, transport.Binding{Kind: transport.KindQueue, Pattern: "handover"}, s)
 		for i := range 6 {
-			if err := first.Send(ctx, queueEnvelope("handover", fmt.Sprint(i))); err != nil {
+			if err := first.Send(ctx, brokertest.QueueEnvelope("handover", fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var ds []transport.Delivery
 		for range 6 {
-			ds = append(ds, s.next(t))
+			ds = append(ds, s.Next(t))
 		}
 		for _, i := range []int{0, 2, 3} {
 			if err := ds[i].Accept(ctx); err != nil {
@@ -149,17 +149,17 @@ func TestWhatIsNotAcceptedComesToTheNextMember(t *testing.T) {
 		if err := ds[4].Release(ctx); err != nil {
 			t.Fatal(err)
 		}
-		ds[4] = s.next(t) // the release made it come again
-		closeAdapter(t, first)
+		ds[4] = s.Next(t) // the release made it come again
+		brokertest.CloseAdapter(t, first)
 		if err := ds[1].Accept(ctx); !errors.Is(err, transport.ErrStale) {
 			t.Errorf("Accept after Close gives %v", err)
 		}
 		second := openAdapter(t, url+"&partitions=1")
-		defer closeAdapter(t, second)
-		again := newSink()
+		defer brokertest.CloseAdapter(t, second)
+		again := brokertest.NewSink()
 		mustBind(t, second, transport.Binding{Kind: transport.KindQueue, Pattern: "handover"}, again)
 		for _, want := range []string{"1", "4", "5"} {
-			d := again.next(t)
+			d := again.Next(t)
 			if got := string(d.Envelope().Body); got != want || d.Envelope().Attempt != 2 {
 				t.Errorf("the next member got %q, attempt %d; want %q, attempt 2", got, d.Envelope().Attempt, want)
 			}
@@ -181,19 +181,19 @@ func TestACrashLosesNothingAndRepeatsOnlyTheUnsettled(t *testing.T) {
 		if strings.Contains(t.Name(), "kfake") {
 			session = "&session=1s"
 		}
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		first := openAdapter(t, url+"&partitions=4"+session)
-		s := newSink()
+		s := brokertest.NewSink()
 		b := mustBind(t, first, transport.Binding{Kind: transport.KindQueue, Pattern: "crash", Concurrency: 1, Credit: 1000}, s)
 		const total = 400
 		for i := range total {
-			if err := first.Send(ctx, queueEnvelope("crash", fmt.Sprint(i))); err != nil {
+			if err := first.Send(ctx, brokertest.QueueEnvelope("crash", fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
 		accepted := map[string]bool{}
 		for i := range total {
-			d := s.next(t)
+			d := s.Next(t)
 			if i%3 == 0 {
 				continue // its handler was still busy
 			}
@@ -202,15 +202,15 @@ func TestACrashLosesNothingAndRepeatsOnlyTheUnsettled(t *testing.T) {
 			}
 			accepted[string(d.Envelope().Body)] = true
 		}
-		waitUntil(t, func() bool { return committedAll(b) })
+		brokertest.WaitUntil(t, func() bool { return committedAll(b) })
 		crash(first)
 		second := openAdapter(t, url+session)
-		defer closeAdapter(t, second)
-		again := newSink()
+		defer brokertest.CloseAdapter(t, second)
+		again := brokertest.NewSink()
 		mustBind(t, second, transport.Binding{Kind: transport.KindQueue, Pattern: "crash", Concurrency: 1, Credit: 1000}, again)
 		repeated, lost := 0, total-len(accepted)
 		for range total - len(accepted) {
-			d := again.next(t)
+			d := again.Next(t)
 			if accepted[string(d.Envelope().Body)] {
 				repeated++
 			} else {
@@ -227,7 +227,7 @@ func TestACrashLosesNothingAndRepeatsOnlyTheUnsettled(t *testing.T) {
 		if lost != 0 || repeated != 0 {
 			t.Errorf("lost %d, repeated %d", lost, repeated)
 		}
-		closeAdapter(t, first)
+		brokertest.CloseAdapter(t, first)
 	})
 }
 
@@ -242,35 +242,22 @@ func committedAll(b *binding) bool {
 	return true
 }
 
-// waitUntil asks again and again, as nothing tells when a broker has done something.
-func waitUntil(t testing.TB, done func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(testTime)
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not come true")
-		}
-		pause := time.NewTimer(5 * time.Millisecond)
-		<-pause.C
-	}
-}
-
 func TestARequestThatMustNotRunTwiceIsCommittedBeforeItRuns(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		a := openAdapter(t, url+"&partitions=1&session=6s")
-		s := newSink()
+		s := brokertest.NewSink()
 		b := mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "once"}, s)
-		blocked := queueEnvelope("once", "blocked")
-		request := queueEnvelope("once", "request")
+		blocked := brokertest.QueueEnvelope("once", "blocked")
+		request := brokertest.QueueEnvelope("once", "request")
 		request.ReplyAddress = "0-" + strings.Repeat("ab", 16)
 		for _, e := range []*transport.Envelope{blocked, request} {
 			if err := a.Send(ctx, e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		s.next(t) // stays open, in front of the request
-		if err := s.next(t).Accept(ctx); err != nil {
+		s.Next(t) // stays open, in front of the request
+		if err := s.Next(t).Accept(ctx); err != nil {
 			t.Fatal(err)
 		}
 		committed, err := a.admin.FetchOffsets(ctx, b.group.name)
@@ -282,39 +269,39 @@ func TestARequestThatMustNotRunTwiceIsCommittedBeforeItRuns(t *testing.T) {
 		if o.At != 0 || o.Metadata != "pw1;1;0:1" {
 			t.Errorf("when Accept returned the group had committed %d with %q; want 0 with %q", o.At, o.Metadata, "pw1;1;0:1")
 		}
-		closeAdapter(t, a)
+		brokertest.CloseAdapter(t, a)
 	})
 }
 
 func TestUnbindLetsHandlersSettle(t *testing.T) {
 	a := openAdapter(t, fakeURL(fake(t))+"?partitions=1")
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
-	s := newSink()
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	s := brokertest.NewSink()
 	b := mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "leave"}, s)
 	for i := range 3 {
-		if err := a.Send(ctx, queueEnvelope("leave", fmt.Sprint(i))); err != nil {
+		if err := a.Send(ctx, brokertest.QueueEnvelope("leave", fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ds := []transport.Delivery{s.next(t), s.next(t), s.next(t)}
+	ds := []transport.Delivery{s.Next(t), s.Next(t), s.Next(t)}
 	if err := b.Unbind(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Send(ctx, queueEnvelope("leave", "3")); err != nil {
+	if err := a.Send(ctx, brokertest.QueueEnvelope("leave", "3")); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(ds[0].Accept(ctx), ds[1].Release(ctx), ds[2].Accept(ctx)); err != nil {
 		t.Errorf("settling after Unbind: %v", err)
 	}
-	receive(t, b.ended)
-	if err := s.next0(); err != nil {
+	brokertest.Receive(t, b.ended)
+	if err := nothing(s); err != nil {
 		t.Error("after Unbind:", err)
 	}
-	next := newSink()
+	next := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "leave"}, next)
 	for _, want := range []string{"1", "3"} {
-		d := next.next(t)
+		d := next.Next(t)
 		if got := string(d.Envelope().Body); got != want || d.Envelope().Attempt != 1 {
 			t.Errorf("the next member got %q, attempt %d, want %q, attempt 1", got, d.Envelope().Attempt, want)
 		}
@@ -323,24 +310,24 @@ func TestUnbindLetsHandlersSettle(t *testing.T) {
 
 func TestAnotherMemberTakesItsShareAndOldAcksAreStale(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		first, second := openAdapter(t, url), openAdapter(t, url)
-		defer closeAdapter(t, first)
-		defer closeAdapter(t, second)
-		s1, s2 := newSink(), newSink()
+		defer brokertest.CloseAdapter(t, first)
+		defer brokertest.CloseAdapter(t, second)
+		s1, s2 := brokertest.NewSink(), brokertest.NewSink()
 		b1 := mustBind(t, first, transport.Binding{Kind: transport.KindQueue, Pattern: "share"}, s1)
 		for i := range 40 {
-			if err := first.Send(ctx, queueEnvelope("share", fmt.Sprint(i))); err != nil {
+			if err := first.Send(ctx, brokertest.QueueEnvelope("share", fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
 		held := map[string]transport.Delivery{}
 		for range 40 {
-			d := s1.next(t)
+			d := s1.Next(t)
 			held[string(d.Envelope().Body)] = d
 		}
 		b2 := mustBind(t, second, transport.Binding{Kind: transport.KindQueue, Pattern: "share"}, s2)
-		waitUntil(t, func() bool { return ownedBy(b1) == 4 && ownedBy(b2) == 4 })
+		brokertest.WaitUntil(t, func() bool { return ownedBy(b1) == 4 && ownedBy(b2) == 4 })
 		stale := 0
 		for _, d := range held {
 			if errors.Is(d.Accept(ctx), transport.ErrStale) {
@@ -351,7 +338,7 @@ func TestAnotherMemberTakesItsShareAndOldAcksAreStale(t *testing.T) {
 			t.Errorf("%d of %d acks were stale: the partitions that went away, and no others", stale, len(held))
 		}
 		for range stale { // what the first held of them comes to the second
-			if err := s2.next(t).Accept(ctx); err != nil {
+			if err := s2.Next(t).Accept(ctx); err != nil {
 				t.Error(err)
 			}
 		}
@@ -374,12 +361,12 @@ func TestAPatternReadsNewTopicsFromTheirStart(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
 		for _, group := range []string{"", "g"} {
 			t.Run("group "+group, func(t *testing.T) {
-				ctx := testContext(t)
+				ctx := brokertest.Context(t)
 				a, other := openAdapter(t, url), openAdapter(t, url)
-				defer closeAdapter(t, a)
-				defer closeAdapter(t, other)
+				defer brokertest.CloseAdapter(t, a)
+				defer brokertest.CloseAdapter(t, other)
 				publish := func(destination, body string) {
-					e := queueEnvelope(destination, body)
+					e := brokertest.QueueEnvelope(destination, body)
 					e.Kind = transport.KindTopic
 					if err := other.Publish(ctx, e); err != nil {
 						t.Fatal(err)
@@ -387,7 +374,7 @@ func TestAPatternReadsNewTopicsFromTheirStart(t *testing.T) {
 				}
 				space := "new" + group
 				publish(space+".old", "before") // published before anybody subscribed
-				s := newSink()
+				s := brokertest.NewSink()
 				mustBind(t, a, transport.Binding{Kind: transport.KindTopic, Pattern: space + ".>", Group: group}, s)
 				publish(space+".old", "after")
 				publish(space+".young.one", "first")
@@ -395,7 +382,7 @@ func TestAPatternReadsNewTopicsFromTheirStart(t *testing.T) {
 				publish("other"+space, "not meant")
 				got := map[string]bool{}
 				for range 3 {
-					d := s.next(t)
+					d := s.Next(t)
 					got[d.Envelope().Destination+" "+string(d.Envelope().Body)] = true
 					if err := d.Accept(ctx); err != nil {
 						t.Error(err)
@@ -415,13 +402,13 @@ func TestAGroupKeepsWhatIsPublishedWhileNobodyIsThere(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
 		for _, pattern := range []string{"kept", "kept.*"} {
 			t.Run(pattern, func(t *testing.T) {
-				ctx := testContext(t)
+				ctx := brokertest.Context(t)
 				a := openAdapter(t, url)
-				defer closeAdapter(t, a)
+				defer brokertest.CloseAdapter(t, a)
 				destination := strings.Replace(pattern, "*", "x", 1)
 				bind := transport.Binding{Kind: transport.KindTopic, Pattern: pattern, Group: "durable"}
 				publish := func(body string) {
-					e := queueEnvelope(destination, body)
+					e := brokertest.QueueEnvelope(destination, body)
 					e.Kind = transport.KindTopic
 					if err := a.Publish(ctx, e); err != nil {
 						t.Fatal(err)
@@ -430,13 +417,13 @@ func TestAGroupKeepsWhatIsPublishedWhileNobodyIsThere(t *testing.T) {
 				if pattern == "kept" {
 					publish("before the group")
 				}
-				if err := mustBind(t, a, bind, newSink()).Unbind(ctx); err != nil {
+				if err := mustBind(t, a, bind, brokertest.NewSink()).Unbind(ctx); err != nil {
 					t.Fatal(err)
 				}
 				publish("while away")
-				s := newSink()
+				s := brokertest.NewSink()
 				mustBind(t, a, bind, s)
-				d := s.next(t)
+				d := s.Next(t)
 				if got := string(d.Envelope().Body); got != "while away" {
 					t.Errorf("got %q", got)
 				}
@@ -448,17 +435,17 @@ func TestAGroupKeepsWhatIsPublishedWhileNobodyIsThere(t *testing.T) {
 func TestAForeignRecordOfAHashedTopicIsRead(t *testing.T) {
 	c := fake(t)
 	a := openAdapter(t, fakeURL(c))
-	defer closeAdapter(t, a)
-	ctx := testContext(t)
+	defer brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
 	long := strings.Repeat("_", 180)
-	s := newSink()
+	s := brokertest.NewSink()
 	mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: long}, s)
 	topic, _ := a.names.topic(transport.KindQueue, long)
 	raw := rawClient(t, fakeURL(c))
 	if err := raw.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if d := s.next(t); d.Envelope().Destination != long {
+	if d := s.Next(t); d.Envelope().Destination != long {
 		t.Errorf("destination %q", d.Envelope().Destination)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -80,7 +81,7 @@ func TestOpenFailsFastWhenNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	_, err = transport.NewRegistry(Factory()).Open(testContext(t), "kafka://"+address)
+	_, err = transport.NewRegistry(Factory()).Open(brokertest.Context(t), "kafka://"+address)
 	var e *transport.Error
 	if !errors.As(err, &e) || e.Code != transport.CodeUnavailable || time.Since(start) > 5*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(start))
@@ -106,12 +107,12 @@ func TestTLSIsVerifiedAndPasswordsAreChecked(t *testing.T) {
 				a, err := tryAdapter(test.url, func(error) {})
 				switch {
 				case err == nil && test.code == 0:
-					if err := a.Send(testContext(t), queueEnvelope("tls", "x")); err != nil {
+					if err := a.Send(brokertest.Context(t), brokertest.QueueEnvelope("tls", "x")); err != nil {
 						t.Errorf("%s: %v", test.name, err)
 					}
-					closeAdapter(t, a)
+					brokertest.CloseAdapter(t, a)
 				case err == nil:
-					closeAdapter(t, a)
+					brokertest.CloseAdapter(t, a)
 					t.Errorf("%s: connected", test.name)
 				case test.code == 0 || !errors.Is(err, test.code):
 					t.Errorf("%s: %v, want code %v", test.name, err, test.code)
@@ -170,14 +171,14 @@ func TestALostConnectionIsReportedAndSoIsItsReturn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAdapter(t, a)
+	defer brokertest.CloseAdapter(t, a)
 	c.Close()
-	if err := receive(t, states); err == nil {
+	if err := brokertest.Receive(t, states); err == nil {
 		t.Error("the loss was reported as a return")
 	}
 	short, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	if err := a.Send(short, queueEnvelope("lost", "x")); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.CodeUnavailable) {
+	if err := a.Send(short, brokertest.QueueEnvelope("lost", "x")); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.CodeUnavailable) {
 		t.Errorf("a send without a broker gives %v", err)
 	}
 	_, number, err := net.SplitHostPort(port)
@@ -189,38 +190,38 @@ func TestALostConnectionIsReportedAndSoIsItsReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake(t, kfake.Ports(n))
-	if err := receive(t, states); err != nil {
+	if err := brokertest.Receive(t, states); err != nil {
 		t.Errorf("the return was reported as %v", err)
 	}
 }
 
 func TestEveryVerbAfterCloseIsClosed(t *testing.T) {
 	a := openAdapter(t, fakeURL(fake(t)))
-	closeAdapter(t, a)
-	closeAdapter(t, a)
-	ctx := testContext(t)
-	if err := a.Send(ctx, queueEnvelope("x", "x")); !errors.Is(err, transport.ErrClosed) {
+	brokertest.CloseAdapter(t, a)
+	brokertest.CloseAdapter(t, a)
+	ctx := brokertest.Context(t)
+	if err := a.Send(ctx, brokertest.QueueEnvelope("x", "x")); !errors.Is(err, transport.ErrClosed) {
 		t.Errorf("Send: %v", err)
 	}
-	if _, err := a.Bind(ctx, transport.Binding{Kind: transport.KindQueue, Pattern: "x", Credit: 1}, newSink()); !errors.Is(err, transport.ErrClosed) {
+	if _, err := a.Bind(ctx, transport.Binding{Kind: transport.KindQueue, Pattern: "x", Credit: 1}, brokertest.NewSink()); !errors.Is(err, transport.ErrClosed) {
 		t.Errorf("Bind: %v", err)
 	}
 }
 
 func TestLimitsOfTheTopicAreKept(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
-		ctx := testContext(t)
+		ctx := brokertest.Context(t)
 		a := openAdapter(t, url)
-		defer closeAdapter(t, a)
-		s := newSink()
+		defer brokertest.CloseAdapter(t, a)
+		s := brokertest.NewSink()
 		mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "big"}, s)
-		big := queueEnvelope("big", "x")
+		big := brokertest.QueueEnvelope("big", "x")
 		big.Body = make([]byte, maxBody)
 		_, _ = rand.Read(big.Body)
 		if err := a.Send(ctx, big); err != nil {
 			t.Fatal(err)
 		}
-		if d := s.next(t); string(d.Envelope().Body) != string(big.Body) {
+		if d := s.Next(t); string(d.Envelope().Body) != string(big.Body) {
 			t.Error("8 MiB arrived changed")
 		}
 		small, _ := a.names.topic(transport.KindQueue, "small") // somebody else's topic, with Kafka's own limit
@@ -231,7 +232,7 @@ func TestLimitsOfTheTopicAreKept(t *testing.T) {
 		if err := a.Send(ctx, big); !errors.Is(err, transport.CodeResourceExhausted) {
 			t.Errorf("8 MiB to a topic of 1 MiB: %v", err)
 		}
-		if err := a.Send(ctx, queueEnvelope("small", "x")); err != nil {
+		if err := a.Send(ctx, brokertest.QueueEnvelope("small", "x")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -239,15 +240,15 @@ func TestLimitsOfTheTopicAreKept(t *testing.T) {
 
 func TestOpenAndCloseLeaveNothing(t *testing.T) {
 	c := fake(t)
-	ctx := testContext(t)
+	ctx := brokertest.Context(t)
 	for range 50 {
 		a := openAdapter(t, fakeURL(c))
-		mustBind(t, a, transport.Binding{Kind: transport.KindReply}, newSink())
-		mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "q"}, newSink())
-		closeAdapter(t, a)
+		mustBind(t, a, transport.Binding{Kind: transport.KindReply}, brokertest.NewSink())
+		mustBind(t, a, transport.Binding{Kind: transport.KindQueue, Pattern: "q"}, brokertest.NewSink())
+		brokertest.CloseAdapter(t, a)
 	}
 	a := openAdapter(t, fakeURL(c))
-	defer closeAdapter(t, a)
+	defer brokertest.CloseAdapter(t, a)
 	topics, err := a.admin.ListTopics(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/polywire/polywire/internal/brokertest"
 )
 
 func TestMain(m *testing.M) {
@@ -29,24 +30,17 @@ type wire struct {
 }
 
 // broker makes the wire of a broker that the environment names; it skips without one.
-func broker(t *testing.T, profile, variable, own string) wire {
+func broker(t *testing.T, profile string, kind brokertest.Kind, own string) wire {
 	t.Helper()
-	url := os.Getenv(variable)
-	if url == "" && os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set", variable)
-	}
-	if url == "" {
-		t.Skipf(`no broker: scripts/brokers start /tmp/pw && eval "$(scripts/brokers env /tmp/pw)"`)
-	}
-	return wire{profile, []string{own + "=" + url, "TAXI_PREFIX=" + fmt.Sprintf("t%x-", time.Now().UnixNano())}, true}
+	return wire{profile, []string{own + "=" + kind.URL(t), "TAXI_PREFIX=" + brokertest.Unique() + "-"}, true}
 }
 
 // wires are all that this machine can run.
 func wires(t *testing.T, test func(t *testing.T, w wire)) {
 	t.Run("inproc", func(t *testing.T) { test(t, wire{}) })
 	t.Run("http", func(t *testing.T) { test(t, wire{"http", ports(t), false}) })
-	t.Run("amqp", func(t *testing.T) { test(t, broker(t, "amqp", "POLYWIRE_TEST_AMQP_URL", "TAXI_AMQP_URL")) })
-	t.Run("kafka", func(t *testing.T) { test(t, broker(t, "kafka", "POLYWIRE_TEST_KAFKA_URL", "TAXI_KAFKA_URL")) })
+	t.Run("amqp", func(t *testing.T) { test(t, broker(t, "amqp", brokertest.RabbitMQ(), "TAXI_AMQP_URL")) })
+	t.Run("kafka", func(t *testing.T) { test(t, broker(t, "kafka", brokertest.Kafka(), "TAXI_KAFKA_URL")) })
 }
 
 // ports gives the services addresses that are free.

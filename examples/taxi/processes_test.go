@@ -3,15 +3,17 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polywire/polywire/internal/brokertest"
 )
 
 // A process is one service, run by this test binary.
@@ -106,9 +108,10 @@ func TestFiveProcessesEndARideAsOneDoes(t *testing.T) {
 
 // A crash kills a broker of the test's own while rides are ordered, and starts it again.
 func TestABrokerThatIsKilledLosesNoAcceptedOrder(t *testing.T) {
-	for name, profile := range map[string]string{"rabbitmq": "amqp", "kafka": "kafka"} {
+	for profile, kind := range map[string]brokertest.Kind{"amqp": brokertest.RabbitMQ(), "kafka": brokertest.Kafka()} {
 		t.Run(profile, func(t *testing.T) {
-			w, scripts := ownBroker(t, name, profile)
+			b := kind.Own(t)
+			w := wire{profile, []string{"TAXI_" + strings.ToUpper(profile) + "_URL=" + b.URL()}, true}
 			services(t, w)
 			rider := command(w, "-service", riderName, "-rides", "300", "-patience", "120s", "-o", "json")
 			var stdout bytes.Buffer
@@ -123,7 +126,11 @@ func TestABrokerThatIsKilledLosesNoAcceptedOrder(t *testing.T) {
 			var once sync.Once
 			for s := bufio.NewScanner(stderr); s.Scan(); {
 				if strings.Contains(s.Text(), "has arrived") { // rides are under way
-					once.Do(func() { scripts("kill9", name); scripts("up", name) })
+					once.Do(func() {
+						if err := errors.Join(b.Kill(t.Context()), b.Restart(t.Context())); err != nil {
+							t.Error(err)
+						}
+					})
 				}
 			}
 			if err := rider.Wait(); err != nil {
@@ -131,47 +138,10 @@ func TestABrokerThatIsKilledLosesNoAcceptedOrder(t *testing.T) {
 			}
 			out := decode(t, stdout.Bytes())
 			t.Logf("%s killed once: %d ordered, %d refused, %d accepted, %d completed, %d lost, %d told twice",
-				name, out.Ordered, out.Refused, out.Accepted, out.Completed, out.Lost, out.Doubled)
+				kind.Name, out.Ordered, out.Refused, out.Accepted, out.Completed, out.Lost, out.Doubled)
 			if out.Lost > 0 || out.Completed != out.Accepted || out.Accepted == 0 {
 				t.Errorf("of %d accepted orders %d were completed", out.Accepted, out.Completed)
 			}
 		})
 	}
-}
-
-// ownBroker starts a broker that this test may kill; it skips where POLYWIRE_TEST_BROKERS_DIR does not say that brokers are wanted.
-func ownBroker(t *testing.T, name, profile string) (w wire, scripts func(args ...string)) {
-	t.Helper()
-	if os.Getenv("POLYWIRE_TEST_BROKERS_DIR") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("POLYWIRE_TEST_BROKERS_DIR is not set")
-		}
-		t.Skip(`no brokers: scripts/brokers install && scripts/brokers start /tmp/pw && eval "$(scripts/brokers env /tmp/pw)"`)
-	}
-	script, err := filepath.Abs("../../scripts/brokers")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	scripts = func(args ...string) {
-		t.Helper()
-		out, err := exec.Command(script, append([]string{args[0], dir}, args[1:]...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("scripts/brokers %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	t.Cleanup(func() { scripts("stop", name) })
-	scripts("start", name)
-	env, err := exec.Command(script, "env", dir).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := map[string]string{"amqp": "TAXI_AMQP_URL", "kafka": "TAXI_KAFKA_URL"}[profile]
-	for line := range strings.Lines(string(env)) {
-		variable, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
-		if ok && strings.HasSuffix(variable, "_URL") {
-			w = wire{profile, []string{own + "=" + strings.Trim(value, `'"`)}, true}
-		}
-	}
-	return w, scripts
 }
