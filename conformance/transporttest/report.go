@@ -74,16 +74,21 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s%s\n", x.ID, x.Status, x.Duration.Round(time.Millisecond), x.Rule, reason)
 	}
+	if err := tw.Flush(); err != nil { // before reasons, whose tabs are no columns
+		return err
+	}
+	var below strings.Builder
 	for _, x := range r.Results {
 		if x.Status == Failed {
-			fmt.Fprintf(tw, "\n%s failed: %s\n%s\n", x.ID, x.Rule, indent(x.Reason))
+			fmt.Fprintf(&below, "\n%s failed: %s\n%s\n", x.ID, x.Rule, indent(x.Reason))
 		}
 	}
 	if r.Err != "" {
-		fmt.Fprintf(tw, "\nerror: %s\n", r.Err)
+		fmt.Fprintf(&below, "\nerror: %s\n", r.Err)
 	}
-	fmt.Fprintln(tw, r.summary())
-	return tw.Flush()
+	below.WriteString(r.summary() + "\n")
+	_, err := io.WriteString(w, below.String())
+	return err
 }
 
 // WriteJSON writes the report as one JSON document.

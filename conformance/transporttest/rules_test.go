@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of rules in docs/conformance.md anew")
+var update = flag.Bool("update", false, "write the table of rules in docs/conformance.md, and testdata, anew")
 
 const (
 	semantics = "../../docs/semantics.md"
