@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/intern"
 	"github.com/polywire/polywire/internal/shape"
 )
 
@@ -23,7 +24,7 @@ type decoder struct {
 	limits   codecs.Limits
 	elements int    // counted so far
 	text     []byte // the string read last, without quotes and escapes
-	strings  stringCache
+	strings  intern.Cache
 }
 
 func (c *Codec) decoder(src []byte) *decoder {
@@ -381,4 +382,4 @@ func (d *decoder) unquote(raw []byte) []byte {
 	return d.text
 }
 
-func (d *decoder) str(raw []byte) string { return d.strings.get(d.unquote(raw)) }
+func (d *decoder) str(raw []byte) string { return d.strings.Get(d.unquote(raw)) }

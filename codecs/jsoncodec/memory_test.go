@@ -80,25 +80,6 @@ func TestReleasedDecodersHoldNoInput(t *testing.T) {
 	}
 }
 
-func TestStringCache(t *testing.T) {
-	var c stringCache
-	for n := range 100 {
-		b := bytes.Repeat([]byte{'a' + byte(n%26)}, n)
-		for range 2 {
-			if got := c.get(b); got != string(b) {
-				t.Fatalf("got %q, want %q", got, b)
-			}
-		}
-		if n > 0 {
-			s := c.get(b)
-			b[0] = '#'
-			if s[0] == '#' {
-				t.Fatal("a cached string aliases its source")
-			}
-		}
-	}
-}
-
 func TestOneCodecServesManyGoroutines(t *testing.T) {
 	c := New()
 	docs := documents(t)

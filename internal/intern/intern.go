@@ -1,14 +1,19 @@
-package jsoncodec
+// Package intern keeps one copy of a string that is read again and again.
+//
+// It promises that what it returns equals what it was given and shares no memory
+// with it, and that a cache never grows.
+package intern
 
 import "encoding/binary"
 
-// A stringCache remembers short strings, each at the place its hash gives it: a
+// A Cache remembers short strings, each at the place its hash gives it: a
 // service reads the same names and states again and again. A miss costs what
 // no cache would cost. It is bounded at 512 strings of 64 bytes and holds
-// copies, never input.
-type stringCache [512]string
+// copies, never input. It is for one goroutine at a time; the zero value is ready.
+type Cache [512]string
 
-func (c *stringCache) get(b []byte) string {
+// Get returns b as a string, which it makes no more than once while it remembers it.
+func (c *Cache) Get(b []byte) string {
 	const shortest, longest = 2, 64 // the runtime keeps one-byte strings itself
 	if len(b) < shortest || len(b) > longest {
 		return string(b)
