@@ -2,15 +2,14 @@ package amqpwire
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -42,7 +41,7 @@ type options struct {
 	window         int           // messages whose confirm is awaited at once
 	heartbeat      time.Duration
 	connectTimeout time.Duration
-	ca, cert, key  string // files, for amqps
+	files          tlsfiles.Files // for amqps
 	serverName     string
 }
 
@@ -125,14 +124,9 @@ func (o *options) set(name, value string) error {
 }
 
 func (o *options) setTLS(name, value string) error {
-	switch name {
-	case "ca":
-		o.ca = value
-	case "cert":
-		o.cert = value
-	case "key":
-		o.key = value
-	case "servername":
+	switch {
+	case o.files.Set(name, value):
+	case name == "servername":
 		o.serverName = value
 	default:
 		return transport.CodeInvalidArgument.Errorf("unknown option %q (known: %s)", clip(name, 64), knownOptions)
@@ -148,8 +142,8 @@ func (o *options) checkSecurity(insecure string) error {
 	if insecure != "" && insecure != insecurePlaintext {
 		return badOption("insecure", insecure, insecurePlaintext)
 	}
-	if (o.cert == "") != (o.key == "") {
-		return transport.CodeInvalidArgument.Errorf("options cert and key go together: give both files")
+	if err := o.files.Check(); err != nil {
+		return err
 	}
 	if o.tls || insecure == insecurePlaintext || loopback(o.host) {
 		return nil
@@ -162,28 +156,13 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// tlsConfig reads the files anew for every connection, so that renewed certificates take effect by reconnecting.
 func (o *options) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.serverName}
-	if c.ServerName == "" {
+	c, err := o.files.Client()
+	if err != nil {
+		return nil, err
+	}
+	if c.ServerName = o.serverName; c.ServerName == "" {
 		c.ServerName = o.host
-	}
-	if o.ca != "" {
-		pem, err := os.ReadFile(o.ca)
-		if err != nil {
-			return nil, transport.CodeInvalidArgument.Errorf("option ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, transport.CodeInvalidArgument.Errorf("option ca: the file holds no PEM certificate")
-		}
-	}
-	if o.cert != "" {
-		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
-		if err != nil {
-			return nil, transport.CodeInvalidArgument.Errorf("options cert and key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }

@@ -128,7 +128,7 @@ func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		all = append(all, kgo.SASL(m))
 	}
 	if a.opts.tls {
-		c, err := a.opts.tlsConfig()
+		c, err := a.opts.files.Client()
 		if err != nil {
 			return nil, err
 		}

@@ -1,16 +1,14 @@
 package kafkawire
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -31,8 +29,7 @@ type options struct {
 	sasl         string
 	user         *url.Userinfo
 	insecureAuth bool
-	ca           string
-	cert, key    string
+	files        tlsfiles.Files
 	tls          bool
 }
 
@@ -92,13 +89,10 @@ func (o *options) set(name, value string) (err error) {
 		if err != nil {
 			err = transport.CodeInvalidArgument.Errorf("option insecure-auth=%q: use true or false", value)
 		}
-	case "ca":
-		o.ca = value
-	case "cert":
-		o.cert = value
-	case "key":
-		o.key = value
 	default:
+		if o.files.Set(name, value) {
+			return nil
+		}
 		return transport.CodeInvalidArgument.Errorf("unknown option %q (known: %s)", name, optionNames)
 	}
 	return err
@@ -124,11 +118,11 @@ func (o *options) check() error {
 	if len(o.prefix) > 64 || strings.IndexFunc(o.prefix, notInPrefix) >= 0 {
 		return transport.CodeInvalidArgument.Errorf("option prefix=%q: use up to 64 of [A-Za-z0-9.-]; Kafka confuses . and _, so _ is not used", o.prefix)
 	}
-	if !o.tls && (o.ca != "" || o.cert != "" || o.key != "") {
+	if !o.tls && o.files.Any() {
 		return transport.CodeInvalidArgument.Errorf("options ca, cert and key are for TLS: use the scheme kafkas")
 	}
-	if (o.cert == "") != (o.key == "") {
-		return transport.CodeInvalidArgument.Errorf("options cert and key go together: give both files")
+	if err := o.files.Check(); err != nil {
+		return err
 	}
 	if !slices.Contains([]string{"plain", "scram-sha-256", "scram-sha-512"}, o.sasl) {
 		return transport.CodeInvalidArgument.Errorf("option sasl=%q: use plain, scram-sha-256 or scram-sha-512", o.sasl)
@@ -158,30 +152,4 @@ func (o *options) mechanism() sasl.Mechanism {
 	default:
 		return scram.Auth{User: name, Pass: password}.AsSha512Mechanism()
 	}
-}
-
-// tlsConfig verifies the broker by its name, with the system's roots or those of ca.
-func (o *options) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.ca != "" {
-		pem, err := os.ReadFile(o.ca)
-		if err != nil {
-			return nil, transport.CodeInvalidArgument.Errorf("option ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, transport.CodeInvalidArgument.Errorf("option ca: %s holds no certificate in PEM", o.ca)
-		}
-	}
-	if o.cert == "" {
-		return c, nil
-	}
-	if _, err := tls.LoadX509KeyPair(o.cert, o.key); err != nil {
-		return nil, transport.CodeInvalidArgument.Errorf("options cert and key: %w", err)
-	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // read again, so that a renewed one is used
-		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
-		return &pair, err
-	}
-	return c, nil
 }
