@@ -45,7 +45,7 @@ func ExampleRegistry_Open() {
 	fmt.Println(err)
 	// Output:
 	// ready queued <nil>
-	// invalid_argument: unknown scheme "htp" (known: http, inproc)
+	// invalid_argument: unknown scheme "htp" (known: http, https, inproc)
 }
 
 func ExampleConn_Request() {

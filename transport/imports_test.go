@@ -22,10 +22,11 @@ var allowed = map[string][]string{
 	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", module + "internal/nearest", "go.yaml.in/yaml/v4"},
 	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/all":                {module + "codecs", module + "codecs/"},
-	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
+	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"internal/router":           {module + "transport", module + "internal/router/"},
 	"internal/reconnect":        {module + "transport"},
 	"internal/shape":            {},
+	"internal/intern":           {},
 	"internal/nearest":          {},
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},

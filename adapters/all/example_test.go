@@ -20,7 +20,7 @@ func ExampleRegistry() {
 		fmt.Println(f.Adapter, f.Acceptance, "durable:", f.Durable)
 	}
 	// Output:
-	// amqp amqps http inproc kafka kafkas
+	// amqp amqps http https inproc kafka kafkas
 	// inproc queued durable: false
 	// kafka stored durable: true
 }
@@ -31,7 +31,7 @@ func ExampleFactories() {
 	}
 	// Output:
 	// inproc [inproc]
-	// http [http]
+	// http [http https]
 	// amqp [amqp amqps]
 	// kafka [kafka kafkas]
 }

@@ -1,7 +1,6 @@
 package all_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,18 +17,15 @@ const (
 	protection = "TLS Authentication "
 )
 
-// required is what the Factories have to declare. A feature that is not there yet, or any more,
-// stands in lowered, with the file in docs/adr that says why.
+// required is what the Factories have to declare. Who takes something off it writes down why, in docs/adr.
 var required = []struct {
 	adapter    string
 	url        string
 	features   string
 	acceptance transport.Acceptance
-	lowered    map[string]string
 }{
 	{adapter: "inproc", url: "inproc://", features: direct, acceptance: transport.Queued},
-	{adapter: "http", url: "http://localhost:8080", features: direct + protection, acceptance: transport.Queued,
-		lowered: map[string]string{"TLS": "0008-http-without-tls.md", "Authentication": "0008-http-without-tls.md"}},
+	{adapter: "http", url: "http://localhost:8080", features: direct + protection, acceptance: transport.Queued},
 	{adapter: "amqp", url: "amqp://localhost", features: stored + protection + "DetectsNoHandlerOnRequest RelativeExpiry", acceptance: transport.Stored},
 	{adapter: "amqp", url: "amqp://localhost?single=1", features: stored + protection + "DetectsNoHandlerOnRequest RelativeExpiry OrderedByKey", acceptance: transport.Stored},
 	{adapter: "kafka", url: "kafka://localhost", features: stored + protection + "OrderedByKey", acceptance: transport.Stored},
@@ -47,30 +43,9 @@ func TestAdaptersDeclareWhatIsRequiredOfThem(t *testing.T) {
 			t.Errorf("%s is %s with acceptance %s; want %s, %s at least", r.url, declared.Adapter, declared.Acceptance, r.adapter, r.acceptance)
 		}
 		for _, feature := range strings.Fields(r.features) {
-			why, lowered := r.lowered[feature]
-			switch has := declared.Has(feature); {
-			case has && lowered:
-				t.Errorf("%s declares Features.%s again: take it off the lowered ones", r.url, feature)
-			case !has && !lowered:
-				t.Errorf("%s does not declare Features.%s, which is required: a decision in docs/adr says why, and lowered names it", r.url, feature)
-			case lowered:
-				decided(t, why, r.adapter, feature)
+			if !declared.Has(feature) {
+				t.Errorf("%s does not declare Features.%s, which is required: lowering it takes a decision in docs/adr", r.url, feature)
 			}
-		}
-	}
-}
-
-// decided checks that the decision to do without a feature is written down.
-func decided(t *testing.T, file, adapter, feature string) {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/adr/" + file)
-	if err != nil {
-		t.Errorf("%s without Features.%s: %v", adapter, feature, err)
-		return
-	}
-	for _, word := range []string{"`" + adapter + "`", "`" + feature + "`"} {
-		if !strings.Contains(string(text), word) {
-			t.Errorf("docs/adr/%s does not speak of %s", file, word)
 		}
 	}
 }
@@ -93,11 +68,6 @@ func TestRequirementsNameFeaturesThatThereAre(t *testing.T) {
 		for _, feature := range strings.Fields(r.features) {
 			if !slices.Contains(names, feature) {
 				t.Errorf("%s requires %s, which is no feature (%s)", r.url, feature, strings.Join(names, " "))
-			}
-		}
-		for feature := range r.lowered {
-			if !slices.Contains(strings.Fields(r.features), feature) {
-				t.Errorf("%s lowers %s, which it does not require", r.url, feature)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ package httpwire
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"maps"
 	"net"
@@ -26,7 +27,7 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-// Factory opens nodes by URLs of the scheme http:
+// Factory opens nodes by URLs of the schemes http and, with TLS, https:
 //
 //	http://localhost:8080           everything has its home there; this process is a client of that node
 //	http://?listen=127.0.0.1:8080   this process is the home of everything, and serves it there
@@ -34,12 +35,17 @@ import (
 //
 // Options: listen=ADDRESS to serve at; connections=10000 served at once; attach,
 // with which the node lets other processes handle destinations, and a Conn opened
-// with its address binds handlers there. Without TLS it has no scheme https yet:
-// put a proxy before it, or stay on networks that you trust.
+// with its address binds handlers there.
+//
+// Of https, files in PEM: cert and key, which a node needs to listen and shows to those
+// it calls; ca, whose authorities it trusts instead of the system's; clientca,
+// with which it takes only callers with a certificate of those authorities. A
+// renewed certificate is used from the next handshake on. All that a Conn of
+// https reaches it reaches by https.
 func Factory() transport.Factory {
 	return transport.Factory{
 		Name:    "http",
-		Schemes: []string{"http"},
+		Schemes: []string{schemePlain, schemeTLS},
 		Features: func(u *url.URL) (transport.Features, error) {
 			_, err := parseOptions(u)
 			return features(), err
@@ -56,6 +62,7 @@ func features() transport.Features {
 		Acceptance:       transport.Queued,
 		DetectsNoHandler: true, DetectsNoHandlerOnRequest: true,
 		CountsResponders: true, CancelsRemotely: true, RelativeExpiry: true,
+		TLS: true, Authentication: true,
 	}
 }
 
@@ -89,6 +96,12 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	var trust *tls.Config
+	if opts.scheme == schemeTLS {
+		if trust, err = opts.files.Client(); err != nil {
+			return nil, err
+		}
+	}
 	a := &adapter{
 		opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{}),
 		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
@@ -98,7 +111,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
-	a.calls, a.streams = newClient(a.base, &a.limits, 1024), newClient(a.base, &a.limits, 0)
+	a.calls, a.streams = newClient(a.base, &a.limits, 1024, trust), newClient(a.base, &a.limits, 0, trust)
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
@@ -113,11 +126,9 @@ func (a *adapter) start(ctx context.Context) error {
 		listen = a.homes.self.listen
 	}
 	if listen != "" {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
-		if err != nil {
-			return transport.CodeUnavailable.Errorf("cannot listen at %.128q: %w", listen, err)
+		if err := a.listen(ctx, listen); err != nil {
+			return err
 		}
-		a.node = newNode(a, l)
 	}
 	if only := a.homes.only(); only != nil {
 		_, err := a.link(ctx, only.endpoints[0])
@@ -126,9 +137,25 @@ func (a *adapter) start(ctx context.Context) error {
 	return nil
 }
 
+func (a *adapter) listen(ctx context.Context, at string) error {
+	var identity *tls.Config
+	if a.opts.scheme == schemeTLS {
+		var err error
+		if identity, err = a.opts.files.Server(a.opts.clientCA); err != nil {
+			return err
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
+	if err != nil {
+		return transport.CodeUnavailable.Errorf("cannot listen at %.128q: %w", at, err)
+	}
+	a.node = newNode(a, l, identity)
+	return nil
+}
+
 // newClient makes a client that follows no redirect, unpacks nothing and has
-// connections of its own, which end with base. most bounds them for each peer; 0 is no bound.
-func newClient(base context.Context, l *limits, most int) *http.Client {
+// connections of its own, which end with base. most bounds them for each peer; 0 is no bound. trust is for https.
+func newClient(base context.Context, l *limits, most int, trust *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: l.dial}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -141,7 +168,8 @@ func newClient(base context.Context, l *limits, most int) *http.Client {
 				return &clientConn{Conn: c, release: context.AfterFunc(base, func() { _ = c.Close() })}, nil
 			},
 			DisableCompression: true,
-			MaxIdleConns:       1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
+			TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
+			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
 			IdleConnTimeout: l.idle / 2, MaxResponseHeaderBytes: int64(l.headers),
 			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
 		},
@@ -181,7 +209,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 	case only == nil:
 		return nil
 	}
-	resp, err := a.get(ctx, a.calls, only.endpoints[0], "/healthz", "")
+	resp, err := a.get(ctx, a.calls, only.endpoints[0]+"/healthz", "")
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (r *remote) dial(ctx context.Context, l *link) (*attachment, error) {
 	t := &attachment{r: r, link: l, wake: make(chan struct{}, 1), open: map[uint64]*delivery{}}
 	t.life, t.end = context.WithCancel(a.base)
 	giveUp := context.AfterFunc(ctx, t.end)
-	resp, err := a.get(t.life, a.streams, r.host, r.path(), ndjson)
+	resp, err := a.get(t.life, a.streams, r.host+r.path(), ndjson)
 	if !giveUp() && err == nil {
 		_ = resp.Body.Close()
 		err = context.Canceled
@@ -243,7 +243,7 @@ func (t *attachment) stop(ctx context.Context) {
 
 func (t *attachment) post(ctx context.Context, path string, h http.Header, body []byte) error {
 	a := t.r.b.a
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+t.r.host+"/stream/"+t.token+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.opts.scheme+"://"+t.r.host+"/stream/"+t.token+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

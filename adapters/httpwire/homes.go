@@ -41,7 +41,7 @@ func newHomes(o *options, s *transport.Setup) (*homes, error) {
 		h.rest = &peers{name: o.host, endpoints: []string{o.host}}
 	}
 	for i := range s.Services {
-		row, err := newService(&s.Services[i], s.Service)
+		row, err := newService(o, &s.Services[i], s.Service)
 		if err != nil {
 			return nil, err
 		}
@@ -62,13 +62,13 @@ func newHomes(o *options, s *transport.Setup) (*homes, error) {
 	return h, nil
 }
 
-func newService(s *transport.Service, self string) (*service, error) {
+func newService(o *options, s *transport.Service, self string) (*service, error) {
 	row := &service{name: s.Name, owns: s.Owns, listen: s.Listen, own: s.Name != "" && s.Name == self}
 	var hosts []string
 	for _, e := range s.Endpoints {
-		host, err := address(strings.TrimPrefix(strings.TrimPrefix(e, "http://"), "dns:///"))
+		host, err := o.endpoint(e)
 		if err != nil {
-			return nil, invalid("service %s: endpoint %q: use host:port", s.Name, e)
+			return nil, invalid("service %s: endpoint: %w", s.Name, err)
 		}
 		hosts = append(hosts, host)
 	}

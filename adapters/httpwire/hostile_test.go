@@ -155,8 +155,9 @@ func TestASubscriberThatReadsNothingIsDisconnected(t *testing.T) {
 
 func TestOptionsThatAreWrongAreNamed(t *testing.T) {
 	for url, want := range map[string]string{
-		"http://h:1/path": "has more than a host", "http://u:p@h:1": "credentials", "http://h:0": "http://?listen=h:0", "http://h:x": "",
-		"http://?listen=8080": "use host:port", "http://?liste=:1": "known: attach, connections, listen", "http://?connections=0": "connections", "http://?attach=maybe": "attach",
+		"http://h:1/path": "has more than a host", "http://u:p@h:1": "user or a password", "http://h:0": "http://?listen=h:0", "http://h:x": "",
+		"http://?listen=8080": "use host:port", "http://?liste=:1": "known: attach, ca, cert", "http://?connections=0": "connections", "http://?attach=maybe": "attach",
+		"http://h:1?ca=x": "use the scheme https", "https://?listen=127.0.0.1:0": "needs a certificate", "https://h:1?cert=x": "cert and key", "https://h:1?ca=/nowhere": "option ca",
 	} {
 		c, err := transport.NewRegistry(Factory()).Open(t.Context(), url)
 		if err == nil {

@@ -3,8 +3,10 @@ package httpwire
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -113,7 +115,7 @@ func (a *adapter) dialLink(ctx context.Context, host string) (*link, error) {
 	var life context.Context
 	life, l.cancel = context.WithCancel(a.base)
 	stop, quit := context.AfterFunc(ctx, l.cancel), context.AfterFunc(a.opening, l.cancel)
-	resp, err := a.get(life, a.streams, host, "/healthz?watch", ndjson)
+	resp, err := a.get(life, a.streams, host+"/healthz?watch", ndjson)
 	late, closed := !stop(), !quit()
 	if late || closed || err != nil {
 		l.cancel()
@@ -156,11 +158,11 @@ func (a *adapter) watch(body io.Reader, cancel context.CancelFunc) error {
 	}
 }
 
-// get asks host for a path.
-func (a *adapter) get(ctx context.Context, c *http.Client, host, path, want string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
+// get asks for where, host and path, in a form that it wants.
+func (a *adapter) get(ctx context.Context, c *http.Client, where, want string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.opts.scheme+"://"+where, nil)
 	if err != nil {
-		return nil, invalid("address %.128q: %w", host, err)
+		return nil, invalid("address %.128q: %w", where, err)
 	}
 	if want != "" {
 		req.Header[accept] = []string{want}
@@ -170,12 +172,19 @@ func (a *adapter) get(ctx context.Context, c *http.Client, host, path, want stri
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, unavailable(host, err)
+		return nil, unavailable(req.URL.Host, err)
 	}
 	return resp, nil
 }
 
+// unavailable is the error of a peer that gave no answer.
 func unavailable(host string, err error) *transport.Error {
+	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
+		return transport.CodeUnauthenticated.Errorf("%s shows a certificate that is not trusted; name the file of its authority by ca: %w", host, untrusted.Err)
+	}
+	if op := new(net.OpError); errors.As(err, &op) && op.Op == "remote error" { // an alert of TLS
+		return transport.CodeUnauthenticated.Errorf("%s refuses the certificate of this side; give cert and key that it trusts: %w", host, op.Err)
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, err)
 	}

@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -24,22 +25,29 @@ type node struct {
 	closed  bool
 }
 
-func newNode(a *adapter, l net.Listener) *node {
+// newNode serves at l, with TLS where there is an identity.
+func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}}
 	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	n.server = &http.Server{
 		// Pages of other sites must not reach a node through their visitor's browser.
 		Handler:           http.NewCrossOriginProtection().Handler(n),
 		Protocols:         protocols,
+		TLSConfig:         identity,
 		ReadHeaderTimeout: a.limits.header, ReadTimeout: a.limits.header + a.limits.body,
 		WriteTimeout: a.limits.header + a.limits.body + a.limits.write, IdleTimeout: a.limits.idle,
 		MaxHeaderBytes: a.limits.headers,
 		ErrorLog:       slog.NewLogLogger(a.setup.Logger.Handler(), slog.LevelDebug),
 	}
-	n.serving.Go(func() { _ = n.server.Serve(n.listener) }) // ends with the listener
+	serve := n.server.Serve
+	if identity != nil {
+		serve = func(l net.Listener) error { return n.server.ServeTLS(l, "", "") }
+	}
+	n.serving.Go(func() { _ = serve(n.listener) }) // ends with the listener
 	return n
 }
 

@@ -4,15 +4,20 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
-const knownOptions = "attach, connections, listen"
+const knownOptions = "attach, ca, cert, clientca, connections, key, listen"
 
 // options are what a URL says; see Factory.
 type options struct {
+	scheme      string // of this node and of all that it reaches: http or https
+	files       tlsfiles.Files
+	clientCA    string // file; who calls this node shows a certificate of its authorities
 	host        string // host:port that is the home of all that no service owns; empty for this process
 	listen      string // address to serve at; empty for none, or for that of the own service
 	connections int    // served at once
@@ -20,16 +25,16 @@ type options struct {
 }
 
 func parseOptions(u *url.URL) (options, error) {
-	o := options{host: u.Host, connections: 10_000}
+	o := options{scheme: u.Scheme, host: u.Host, connections: 10_000}
 	switch {
 	case u.User != nil:
-		return o, invalid("the URL holds credentials, which this adapter cannot protect: leave them out")
+		return o, invalid("the URL holds a user or a password, which HTTP peers do not check here: leave them out; https with clientca knows peers by their certificates")
 	case u.Path != "" && u.Path != "/" || u.Fragment != "" || u.Opaque != "":
-		return o, invalid("the URL has more than a host: use http://host:port, http://?listen=host:port or http://")
+		return o, invalid("the URL has more than a host: use %[1]s://host:port, %[1]s://?listen=host:port or %[1]s://", o.scheme)
 	}
 	if o.host != "" {
 		var err error
-		if o.host, err = address(o.host); err != nil {
+		if o.host, err = o.address(o.host); err != nil {
 			return o, err
 		}
 	}
@@ -42,7 +47,15 @@ func parseOptions(u *url.URL) (options, error) {
 			return o, err
 		}
 	}
-	return o, nil
+	return o, o.checkTLS()
+}
+
+// checkTLS refuses files that plain HTTP would leave unused, rather than speak without TLS to one who gave them.
+func (o *options) checkTLS() error {
+	if o.scheme != schemeTLS && (o.files.Any() || o.clientCA != "") {
+		return invalid("options ca, cert, key and clientca are for TLS: use the scheme https")
+	}
+	return o.files.Check()
 }
 
 func (o *options) set(name, value string) error {
@@ -64,17 +77,43 @@ func (o *options) set(name, value string) error {
 			return invalid("option attach=%.32q: use true or false", value)
 		}
 		o.attach = on || value == ""
+	case "clientca":
+		o.clientCA = value
 	default:
+		if o.files.Set(name, value) {
+			return nil
+		}
 		return invalid("unknown option %.64q (known: %s)", name, knownOptions)
 	}
 	return nil
 }
 
-// address checks host:port, and adds the port of HTTP where there is none.
-func address(s string) (string, error) {
+// The schemes.
+const (
+	schemePlain = "http"
+	schemeTLS   = "https"
+)
+
+// endpoint is address of what a table names, which may say the scheme too: this node's, as it speaks one alone.
+func (o *options) endpoint(s string) (string, error) {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && scheme != "dns" {
+		if scheme != o.scheme {
+			return "", invalid("address %.128q: this node speaks %s alone: leave the scheme out, or open the Conn by %.16s://", s, o.scheme, scheme)
+		}
+		s = rest
+	}
+	return o.address(strings.TrimPrefix(s, "dns:///"))
+}
+
+// address checks host:port, and adds the scheme's port where there is none.
+func (o *options) address(s string) (string, error) {
 	u := url.URL{Host: s}
 	host, port := u.Hostname(), u.Port()
-	if port == "" {
+	switch {
+	case port != "":
+	case o.scheme == schemeTLS:
+		port = "443"
+	default:
 		port = "80"
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -82,7 +121,7 @@ func address(s string) (string, error) {
 		return "", invalid("address %.128q: use host:port", s)
 	}
 	if n == 0 {
-		return "", invalid("address %.128q: nobody is reached at port 0; to listen at any port use http://?listen=%.128s", s, s)
+		return "", invalid("address %.128q: nobody is reached at port 0; to listen at any port use %s://?listen=%.128s", s, o.scheme, s)
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -122,7 +122,7 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 	body := bytes.Clone(e.Body) // the transport may still read it when the verb has returned
 	var failed error
 	for _, host := range home.order(e.Key) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+path+e.Destination, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.opts.scheme+"://"+host+path+e.Destination, bytes.NewReader(body))
 		if err != nil {
 			return nil, invalid("address %.128q: %w", host, err)
 		}
