@@ -117,6 +117,9 @@ func seriesMarkdown(b *strings.Builder, lines []lineReport) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(bySeries)) {
 		rows := bySeries[name]
+		if len(rows) < 2 {
+			continue
+		}
 		slices.SortFunc(rows, func(a, b lineReport) int { return slices.Compare(a.sizes(), b.sizes()) })
 		columns := repeated(rows)
 		fmt.Fprintf(b, "\n**As the work grows: %s** — CPU, in parentheses ours ÷ theirs\n\n| | %s |\n|---|%s\n",

@@ -129,6 +129,15 @@ func TestASeriesIsToldInOrderOfSize(t *testing.T) {
 	}
 }
 
+func TestALoneLineIsNoSeries(t *testing.T) {
+	r := sampleReport()
+	r.Lines[0].of.series = "a delivery"
+	var b strings.Builder
+	if err := writeMarkdown(&b, r); err != nil || strings.Contains(b.String(), "As the work grows") {
+		t.Errorf("got %v and\n%s\nwant no series", err, b.String())
+	}
+}
+
 func TestCSVHasOneRecordForEachEntry(t *testing.T) {
 	got, err := csv.NewReader(strings.NewReader(render(t, "csv"))).ReadAll()
 	if err != nil {
