@@ -87,7 +87,8 @@ type Binding struct {
 // A Sink takes what an Adapter delivers.
 type Sink interface {
 	// Deliver hands over one delivery. It never blocks: the Adapter keeps at most
-	// Binding.Credit unsettled. Order of calls is order of delivery.
+	// Binding.Credit unsettled. Order of calls is order of delivery. Where
+	// Features.Inline it runs the handler before it returns.
 	Deliver(d Delivery)
 
 	// Lost tells that the binding ended for good and why, as when access was
