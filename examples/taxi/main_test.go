@@ -112,6 +112,9 @@ func TestARideEndsTheSameOverEveryTransport(t *testing.T) {
 						t.Errorf("the timeline has no %s:\n%s", style, timeline)
 					}
 				}
+				if split == "-split=false" && !strings.Contains(timeline, "thank you for riding") {
+					t.Errorf("the process ended before the rider was told:\n%s", timeline)
+				}
 			})
 		})
 	}

@@ -170,6 +170,9 @@ func (s *system) ride(ctx context.Context) (*outcome, error) {
 	}
 	r.wait(ctx, accepted)
 	out := r.outcome(accepted)
+	if s.whole != nil { // memory keeps nothing for services that stop, so let the last rider be told first
+		s.line.await(ctx, "notifications", 2*out.Completed)
+	}
 	out.Ordered, out.Refused = s.o.rides, s.o.rides-len(accepted)
 	if last != nil {
 		out.Error = last.Error()
