@@ -80,6 +80,13 @@ func (v Value) SetMap(s *Shape) MapWriter {
 // Begin starts the entry of a key. Integers and booleans must be written the
 // one way that Entries writes them.
 func (w *MapWriter) Begin(key string) (Value, error) {
+	k, elem := w.Next()
+	return elem, k.setKey(w.shape.Key, key)
+}
+
+// Next starts an entry and returns the places of its key and its value, both
+// zero. A codec whose keys are no text on the wire sets both.
+func (w *MapWriter) Next() (key, elem Value) {
 	if w.size == 0 {
 		w.m.Set(reflect.MakeMap(w.shape.Type))
 		w.key = reflect.New(w.shape.Key.Type).Elem()
@@ -87,7 +94,7 @@ func (w *MapWriter) Begin(key string) (Value, error) {
 	}
 	w.key.SetZero()
 	w.elem.SetZero()
-	return Value{w.elem}, Value{w.key}.setKey(w.shape.Key, key)
+	return Value{w.key}, Value{w.elem}
 }
 
 // End puts the entry into the map, or fails if the key is there already.

@@ -289,3 +289,42 @@ func TestForeignErrorsAreFoundButNotPrinted(t *testing.T) {
 		t.Error("Unwrap lets a logger print the cause")
 	}
 }
+
+func TestAMapIsFilledByPlacesAsByTexts(t *testing.T) {
+	var c Cache
+	byPlace, byText := map[int8][]bool{}, map[int8][]bool{}
+	s, v, err := c.Target(&byPlace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := v.SetMap(s)
+	for i, want := range []error{nil, nil, errors.New("two entries have one key")} {
+		key, elem := w.Next()
+		if err := key.SetInt(int64(i % 2)); err != nil {
+			t.Fatal(err)
+		}
+		elem.Reserve(2)
+		elem.Item(0).SetBool(true)
+		if err := w.End(); (err == nil) != (want == nil) {
+			t.Errorf("entry %d: got %v, want %v", i, err, want)
+		}
+	}
+	s, v, err = c.Target(&byText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = v.SetMap(s)
+	for _, text := range []string{"0", "1"} {
+		elem, err := w.Begin(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elem.Item(0).SetBool(true)
+		if err := w.End(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(byText, byPlace); diff != "" {
+		t.Error(diff)
+	}
+}

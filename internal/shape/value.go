@@ -222,6 +222,10 @@ func (v Value) Item(i int) Value {
 	return Value{v.rv.Index(i)}
 }
 
+// Reserve makes room for n items of an empty List whose length the wire tells.
+// The caller has checked that so many may be.
+func (v Value) Reserve(n int) { v.rv.Grow(n) }
+
 // more returns the number of items to make room for at least: a few small ones
 // to begin with, because short lists are the rule.
 func (v Value) more(i int) int {
