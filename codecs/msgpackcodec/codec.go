@@ -1,0 +1,176 @@
+// Package msgpackcodec carries values as MessagePack.
+//
+//	Append  plain struct ── internal/shape ──▶ encode.go ──▶ engine ──▶ bytes
+//	Decode  bytes ──▶ scan.go ──▶ decode.go, engine ── internal/shape ──▶ plain struct
+//	                    │            └─▶ skip.go: what nobody knows
+//	                    └─ lengths, depth, UTF-8, keys: nothing else sees bytes that fail here
+//
+// Plain structs follow the profile that every codec shares; this is what it
+// looks like here:
+//
+//   - a struct is a map from its names to its values; a name is that of the wire
+//     tag, else of the json tag, else of the field; case matters; unknown names
+//     are skipped, one name twice is an error, also inside what is skipped;
+//   - integers take as few bytes as they need, and are read from any number of
+//     them; a float is never read as an integer, an integer as a float only if
+//     the float holds it exactly;
+//   - floats have 32 or 64 bits as their Go type has; NaN, the infinities and -0
+//     are exact;
+//   - strings are str and valid UTF-8, bytes are bin: neither is read as the other;
+//   - times are the extension -1 in its shortest form, in UTC; durations are
+//     nanoseconds;
+//   - a nil pointer is left out; nil is read as if the field were left out, and
+//     refused inside lists and maps;
+//   - map keys are strings, integers or booleans, in the order of their text, so
+//     equal values have equal encodings.
+//
+// Generated messages of Protobuf are refused, when the type is checked and when
+// one is encoded or decoded: the JSON codec carries them.
+//
+// The engine is github.com/vmihailenco/msgpack/v5: primitives of its Encoder and
+// Decoder write and read every value. It trusts what it reads (five bytes make
+// it ask for 4 GiB), so it never sees an input that has not been scanned, and a
+// panic of it is an error.
+//
+// Decoding allocates, with what maps throw away when they grow, less than 512
+// bytes for each element that codecs.Limits allows, and 16 for each byte of the
+// input. What is no MessagePack, or more of it than the input has room for,
+// costs nothing but the error.
+package msgpackcodec
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+
+	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/shape"
+	"google.golang.org/protobuf/proto"
+)
+
+// name is what configuration calls the codec.
+const name = "msgpack"
+
+// A Codec is the MessagePack codec. New makes one; it is safe for concurrent use.
+type Codec struct {
+	given    codecs.Limits // as WithLimits has it
+	limits   codecs.Limits // with defaults; those of decoding follow the input
+	shapes   shape.Cache
+	encoders sync.Pool // of *encoder; one holds no output between calls
+	decoders sync.Pool // of *decoder; one holds no input between calls
+}
+
+var (
+	_ codecs.Codec       = (*Codec)(nil)
+	_ codecs.TypeChecker = (*Codec)(nil)
+)
+
+// An Option changes what New makes.
+type Option func(*Codec)
+
+// WithLimits sets the limits for both directions. Whatever they say, an encoding
+// has less than 2 GiB and at most 10,000 levels.
+func WithLimits(l codecs.Limits) Option {
+	return func(c *Codec) { c.given = l }
+}
+
+// New returns a MessagePack codec.
+func New(opts ...Option) *Codec {
+	c := new(Codec)
+	for _, opt := range opts {
+		opt(c)
+	}
+	const maxDepth = 10_000 // calls nest as deep as values do
+	c.given.MaxBytes = min(c.given.MaxBytes, math.MaxInt32)
+	c.given.MaxDepth = min(c.given.MaxDepth, maxDepth)
+	c.limits = c.given.WithDefaults()
+	return c
+}
+
+// Name returns "msgpack".
+func (c *Codec) Name() string { return name }
+
+// ContentType returns "application/vnd.msgpack", as IANA has it.
+func (c *Codec) ContentType() string { return "application/vnd.msgpack" }
+
+// CheckType returns an error that wraps codecs.ErrUnsupported if values of type
+// t, or what t points to, cannot be carried.
+func (c *Codec) CheckType(t reflect.Type) error {
+	if t == nil {
+		return fail("check", -1, errors.New("the type is nil"))
+	}
+	if isMessage(t) {
+		return fail("check", -1, refuseMessage(t))
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if _, err := c.shapes.Of(t); err != nil {
+		return fail("check", -1, err)
+	}
+	return nil
+}
+
+// Append appends the MessagePack of v.
+func (c *Codec) Append(dst []byte, v any) ([]byte, error) {
+	out, err := c.append(dst, v)
+	if err != nil {
+		return dst, fail("encode", -1, err)
+	}
+	return out, nil
+}
+
+func (c *Codec) append(dst []byte, v any) ([]byte, error) {
+	if m, ok := v.(proto.Message); ok {
+		return dst, refuseMessage(reflect.TypeOf(m))
+	}
+	s, value, err := c.shapes.Source(v)
+	if err != nil {
+		return dst, err
+	}
+	e := c.encoder(dst)
+	defer c.release(e)
+	if err := e.value(s, value); err != nil {
+		return dst, err
+	}
+	return e.buf, c.limits.CheckBytes(len(e.buf) - e.base)
+}
+
+// Decode reads the one MessagePack value of src into v.
+func (c *Codec) Decode(src []byte, v any) error {
+	if m, ok := v.(proto.Message); ok {
+		return fail("decode", 0, refuseMessage(reflect.TypeOf(m)))
+	}
+	s, target, err := c.shapes.Target(v)
+	if err != nil {
+		return fail("decode", 0, err)
+	}
+	target.SetZero()
+	if err := c.limits.CheckBytes(len(src)); err != nil {
+		return fail("decode", 0, err)
+	}
+	scan := scanner{src: src, limits: c.limits}
+	if err := scan.document(); err != nil {
+		return fail("decode", int64(scan.pos), err)
+	}
+	d := c.decoder(src)
+	if err := d.document(s, target); err != nil {
+		target.SetZero()
+		err = fail("decode", int64(d.pos), err)
+		c.put(d)
+		return err
+	}
+	c.put(d)
+	return nil
+}
+
+// fail returns err as the error of an operation, with the path it carries.
+func fail(op string, offset int64, err error) error {
+	path, cause := shape.Split(err)
+	if errors.Is(cause, shape.ErrUnsupported) {
+		cause = fmt.Errorf("%w: %w", codecs.ErrUnsupported, cause)
+	}
+	return &codecs.Error{Op: op, Codec: name, Path: path, Offset: offset, Err: cause}
+}
