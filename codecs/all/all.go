@@ -4,10 +4,11 @@ package all
 import (
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/jsoncodec"
+	"github.com/polywire/polywire/codecs/msgpackcodec"
 )
 
 // Codecs returns a new one of each codec, with its default limits.
-func Codecs() []codecs.Codec { return []codecs.Codec{jsoncodec.New()} }
+func Codecs() []codecs.Codec { return []codecs.Codec{jsoncodec.New(), msgpackcodec.New()} }
 
 // Registry returns a new Registry of [Codecs].
 func Registry() (*codecs.Registry, error) { return codecs.NewRegistry(Codecs()...) }

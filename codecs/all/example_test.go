@@ -21,5 +21,7 @@ func ExampleCodecs() {
 	for _, c := range all.Codecs() {
 		fmt.Println(c.Name(), c.ContentType())
 	}
-	// Output: json application/json
+	// Output:
+	// json application/json
+	// msgpack application/vnd.msgpack
 }

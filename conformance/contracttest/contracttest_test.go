@@ -17,6 +17,7 @@ import (
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/jsoncodec"
+	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/conformance/contracttest"
 	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/transport"
@@ -31,6 +32,10 @@ func harness() transporttest.Harness {
 
 func TestJSONInProcess(t *testing.T) {
 	contracttest.Suite{Codec: jsoncodec.New()}.Run(t, harness())
+}
+
+func TestMessagePackInProcess(t *testing.T) {
+	contracttest.Suite{Codec: msgpackcodec.New()}.Run(t, harness())
 }
 
 func TestJSONOnTheCallersGoroutine(t *testing.T) {

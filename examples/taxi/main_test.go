@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	codecs "github.com/polywire/polywire/codecs/all"
 	"github.com/polywire/polywire/internal/brokertest"
 )
 
@@ -116,6 +117,19 @@ func TestARideEndsTheSameOverEveryTransport(t *testing.T) {
 					t.Errorf("the process ended before the rider was told:\n%s", timeline)
 				}
 			})
+		})
+	}
+}
+
+func TestARideEndsTheSameInEveryFormat(t *testing.T) {
+	for _, c := range codecs.Codecs() {
+		t.Run(c.Name(), func(t *testing.T) {
+			for _, w := range []wire{{}, {"http", ports(t), false}} {
+				out, _ := take(t, w, "-split", "-codec", c.Name())
+				if got := text(t, out); !strings.HasPrefix(got, ridden) {
+					t.Errorf("got\n%s\nwant it to begin with\n%s", got, ridden)
+				}
+			}
 		})
 	}
 }
