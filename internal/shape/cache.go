@@ -13,6 +13,10 @@ const maxTypes = 4096
 // A Cache compiles each type once, however many goroutines ask first. The zero
 // value is ready; a codec holds one.
 type Cache struct {
+	// Plan, if not nil, makes of each Shape what the codec needs beside it, once;
+	// Of returns its error. It is set before first use.
+	Plan func(*Shape) (any, error)
+
 	shapes sync.Map // reflect.Type to *Shape; written under mu, read without
 
 	mu    sync.Mutex // held while a type is compiled; guards count
@@ -29,7 +33,7 @@ func (c *Cache) Of(t reflect.Type) (*Shape, error) {
 	if s, ok := c.shapes.Load(t); ok {
 		return s.(*Shape), nil
 	}
-	s, err := compile(t)
+	s, err := c.compile(t)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +44,15 @@ func (c *Cache) Of(t reflect.Type) (*Shape, error) {
 	c.shapes.Store(t, s)
 	c.count++
 	return s, nil
+}
+
+func (c *Cache) compile(t reflect.Type) (*Shape, error) {
+	s, err := compile(t)
+	if err != nil || c.Plan == nil {
+		return s, err
+	}
+	s.Plan, err = c.Plan(s)
+	return s, err
 }
 
 // Source returns v, or what v points to, for reading.

@@ -131,7 +131,7 @@ func (c *compiler) fillList(s *Shape, t reflect.Type) (err error) {
 
 func (c *compiler) fillMap(s *Shape, t reflect.Type) (err error) {
 	s.Kind = Map
-	s.column = reflect.SliceOf(t.Elem())
+	s.column, s.keys = reflect.SliceOf(t.Elem()), reflect.SliceOf(t.Key())
 	if s.Key, err = c.shape(t.Key()); err != nil {
 		return InField(err, "[key]")
 	}

@@ -63,7 +63,7 @@ func (v Value) keyText(s *Shape) (string, error) {
 }
 
 // A MapWriter fills a Map, entry by entry: Begin with the text of the key, set
-// the Value it returns, End.
+// the Value it returns, End. Or Next, set both Values it returns, End.
 type MapWriter struct {
 	shape     *Shape
 	m         reflect.Value
@@ -85,13 +85,17 @@ func (w *MapWriter) Begin(key string) (Value, error) {
 }
 
 // Next starts an entry and returns the places of its key and its value, both
-// zero. A codec whose keys are no text on the wire sets both.
+// zero. A codec whose keys are no text on the wire sets both. What the map holds
+// already stays.
 func (w *MapWriter) Next() (key, elem Value) {
-	if w.size == 0 {
+	if w.m.IsNil() {
 		w.m.Set(reflect.MakeMap(w.shape.Type))
+	}
+	if !w.key.IsValid() {
 		w.key = reflect.New(w.shape.Key.Type).Elem()
 		w.elem = reflect.New(w.shape.Elem.Type).Elem()
 	}
+	w.size = w.m.Len()
 	w.key.SetZero()
 	w.elem.SetZero()
 	return Value{w.key}, Value{w.elem}

@@ -59,6 +59,9 @@ func Split(err error) (path string, cause error) {
 	return "", err
 }
 
+// Unsupported returns an error of that text, which wraps ErrUnsupported.
+func Unsupported(text string) error { return &unsupportedError{text} }
+
 // unsupported returns an error that wraps ErrUnsupported; its text is the
 // format's alone.
 func unsupported(format string, args ...any) error {

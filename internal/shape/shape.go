@@ -62,9 +62,11 @@ type Shape struct {
 	Key    *Shape  // of Map: Bool, Int, Uint, String or Text
 	Elem   *Shape  // of Pointer, List, Array and Map
 	Fields []Field // of Struct, in the order of declaration, embedded ones in place
+	Plan   any     // what Cache.Plan made, of shapes that a Cache returns
 
 	byName map[string]int // of Struct: positions in Fields
 	column reflect.Type   // of Map: []T, which holds the values while they are sorted
+	keys   reflect.Type   // of Map: []K, likewise
 }
 
 // A Field is one member of a Struct.

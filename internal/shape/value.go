@@ -96,12 +96,12 @@ func (f *Field) Omitted(fv Value) bool {
 	if f.Shape.Kind == Pointer {
 		return fv.rv.IsNil()
 	}
-	return f.OmitZero && fv.isZero(f.Shape)
+	return f.OmitZero && fv.IsZero(f.Shape)
 }
 
-// isZero reports whether reading nothing gives v. reflect's IsZero takes -0 for
+// IsZero reports whether reading nothing gives v, of Shape s. reflect's IsZero takes -0 for
 // zero, also inside structs and arrays, and an empty list for something.
-func (v Value) isZero(s *Shape) bool {
+func (v Value) IsZero(s *Shape) bool {
 	switch s.Kind {
 	case Float:
 		return math.Float64bits(v.Float()) == 0
@@ -111,14 +111,14 @@ func (v Value) isZero(s *Shape) bool {
 		return s.Len < 0 && v.rv.Len() == 0 || s.Len >= 0 && v.rv.IsZero()
 	case Struct:
 		for i := range s.Fields {
-			if f := &s.Fields[i]; !v.Field(f).isZero(f.Shape) {
+			if f := &s.Fields[i]; !v.Field(f).IsZero(f.Shape) {
 				return false
 			}
 		}
 		return true
 	case Array:
 		for i := range s.Len {
-			if !v.Index(i).isZero(s.Elem) {
+			if !v.Index(i).IsZero(s.Elem) {
 				return false
 			}
 		}
@@ -222,8 +222,8 @@ func (v Value) Item(i int) Value {
 	return Value{v.rv.Index(i)}
 }
 
-// Reserve makes room for n items of an empty List whose length the wire tells.
-// The caller has checked that so many may be.
+// Reserve makes room for n more items of a List whose length the wire tells. The
+// caller has checked that so many may be.
 func (v Value) Reserve(n int) { v.rv.Grow(n) }
 
 // more returns the number of items to make room for at least: a few small ones
