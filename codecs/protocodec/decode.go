@@ -1,0 +1,578 @@
+package protocodec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/intern"
+	"github.com/polywire/polywire/internal/shape"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// A decoder reads one message. The plan says what is wanted, the records what is
+// there.
+type decoder struct {
+	src      []byte
+	pos      int // up to which src has been read
+	end      int // of the message that is read now
+	limits   codecs.Limits
+	depth    int     // of open structs, lists and maps
+	elements int     // counted so far
+	seen     []int32 // of the open messages, the innermost last: how many values each field has had
+	text     []byte
+	strings  intern.Cache
+}
+
+func (c *Codec) decoder(src []byte) *decoder {
+	d, _ := c.decoders.Get().(*decoder)
+	if d == nil {
+		d = new(decoder)
+	}
+	d.src, d.pos, d.end = src, 0, len(src)
+	d.limits = c.given.ForInput(len(src))
+	d.depth, d.elements, d.seen = 0, 0, d.seen[:0]
+	return d
+}
+
+// release returns d to the pool without what it read.
+func (c *Codec) release(d *decoder) {
+	const maxText, maxSeen = 64 << 10, 16 << 10 // more scratch is not worth keeping
+	d.src = nil
+	if cap(d.text) > maxText {
+		d.text = nil
+	}
+	if cap(d.seen) > maxSeen {
+		d.seen = nil
+	}
+	c.decoders.Put(d)
+}
+
+var (
+	errVarint   = errors.New("a varint of more than 64 bits")
+	errNumber   = errors.New("a field number outside 1 to 536870911")
+	errReserved = errors.New("a record of wire type 6 or 7, which Protobuf has not")
+	errEndGroup = errors.New("the end of a group that is not open")
+	errTwice    = errors.New("two values for a field that has one")
+	errNanos    = errors.New("the nanoseconds of a time are outside 0 to 999999999")
+	errSeconds  = errors.New("the year is outside 1 to 9999 in UTC")
+)
+
+func (d *decoder) root(p *plan, v shape.Value) error {
+	if p.root.pointer {
+		v = v.SetNew()
+	}
+	if p.root.form == instant {
+		return d.timestamp(v)
+	}
+	return d.message(p.root.message, v)
+}
+
+// message reads the fields of v up to the end.
+func (d *decoder) message(m *message, v shape.Value) error {
+	if m.isStruct() {
+		d.depth++
+		if err := d.limits.CheckDepth(d.depth); err != nil {
+			return err
+		}
+		defer func() { d.depth-- }()
+	}
+	base := len(d.seen)
+	d.seen = append(d.seen, m.zeros...)
+	for hint := 0; d.pos < d.end; {
+		num, wire, err := d.tag()
+		if err != nil {
+			return err
+		}
+		i := m.find(num, hint)
+		if i < 0 {
+			if err := d.skip(num, wire); err != nil {
+				return err
+			}
+			continue
+		}
+		hint = i
+		f, fv := &m.fields[i], v
+		if f.at != nil {
+			fv = v.Field(f.at)
+		}
+		if err := d.field(f, fv, wire, base+i); err != nil {
+			return f.in(err)
+		}
+	}
+	return d.close(m, base)
+}
+
+// close ends a message: an array has all its items or none.
+func (d *decoder) close(m *message, base int) error {
+	for _, i := range m.arrays {
+		f, n := &m.fields[i], int(d.seen[base+i])
+		if n != 0 && n != f.shape.Len {
+			return f.in(fmt.Errorf("want %d items, got %d", f.shape.Len, n))
+		}
+	}
+	d.seen = d.seen[:base]
+	return nil
+}
+
+// field reads one record of a field; slot is its place in seen.
+func (d *decoder) field(f *field, v shape.Value, wire protowire.Type, slot int) error {
+	switch f.rule {
+	case repeated:
+		return d.nest(func() error { return d.list(f, v, wire, slot) })
+	case mapped:
+		if wire != protowire.BytesType {
+			return mismatch(f.shape, wire)
+		}
+		return d.nest(func() error { return d.entries(f, v) })
+	}
+	if wire != f.item.wire {
+		return mismatch(f.item.shape, wire)
+	}
+	if d.seen[slot] != 0 {
+		return errTwice
+	}
+	d.seen[slot] = 1
+	if f.rule == optional {
+		return d.pointed(&f.item, v)
+	}
+	if f.item.form == blob && f.shape.Len > 0 && d.pos < d.end && d.src[d.pos] == 0 {
+		d.pos++ // no bytes are the default of a field without presence
+		return nil
+	}
+	return d.value(&f.item, v)
+}
+
+// nest reads what is inside a list or map one level down.
+func (d *decoder) nest(read func() error) error {
+	d.depth++
+	if err := d.limits.CheckDepth(d.depth); err != nil {
+		return err
+	}
+	err := read()
+	d.depth--
+	return err
+}
+
+// pointed reads a value into what v is made to point to.
+func (d *decoder) pointed(n *node, v shape.Value) error {
+	if err := d.count(n.shape); err != nil {
+		return err
+	}
+	return d.value(n, v.SetNew())
+}
+
+// any reads a list item, or what a key leads to.
+func (d *decoder) any(n *node, v shape.Value) error {
+	if n.pointer {
+		return d.pointed(n, v)
+	}
+	return d.value(n, v)
+}
+
+// value reads a value whose wire type has been found right.
+func (d *decoder) value(n *node, v shape.Value) error {
+	switch n.form {
+	case boolean, signed, unsigned:
+		u, err := d.varint()
+		if err != nil {
+			return err
+		}
+		return setInteger(n.form, v, u)
+	case single, double:
+		return d.float(n.form, v)
+	case instant, nested:
+		return d.nested(n, v)
+	}
+	b, err := d.bytes()
+	if err != nil {
+		return err
+	}
+	if n.form == blob {
+		return v.SetBytes(bytes.Clone(b))
+	}
+	if !utf8.Valid(b) {
+		return errUTF8
+	}
+	if n.form == text {
+		v.SetStr(d.strings.Get(b))
+		return nil
+	}
+	d.text = append(d.text[:0], b...) // never the input itself: the method is the user's
+	return v.SetText(d.text)
+}
+
+func setInteger(form form, v shape.Value, u uint64) error {
+	switch form {
+	case signed:
+		return v.SetInt(int64(u))
+	case unsigned:
+		return v.SetUint(u)
+	default:
+		v.SetBool(u != 0)
+		return nil
+	}
+}
+
+func (d *decoder) float(form form, v shape.Value) error {
+	if form == single {
+		b, err := d.take(4)
+		if err != nil {
+			return err
+		}
+		u, _ := protowire.ConsumeFixed32(b)
+		return v.SetFloat(float64(math.Float32frombits(u)))
+	}
+	b, err := d.take(8)
+	if err != nil {
+		return err
+	}
+	u, _ := protowire.ConsumeFixed64(b)
+	return v.SetFloat(math.Float64frombits(u))
+}
+
+// nested reads a message with its length.
+func (d *decoder) nested(n *node, v shape.Value) error {
+	outer, err := d.enter()
+	if err != nil {
+		return err
+	}
+	if n.form == instant {
+		err = d.timestamp(v)
+	} else {
+		err = d.message(n.message, v)
+	}
+	d.end = outer
+	return err
+}
+
+// enter reads a length and makes what it covers the message that is read; outer is
+// the end to go back to.
+func (d *decoder) enter() (outer int, err error) {
+	n, err := d.length()
+	outer = d.end
+	d.end = d.pos + n
+	return outer, err
+}
+
+// timestamp reads the fields of a google.protobuf.Timestamp.
+func (d *decoder) timestamp(v shape.Value) error {
+	var parts [2]int64 // seconds, nanoseconds
+	var had [2]bool
+	for d.pos < d.end {
+		num, wire, err := d.tag()
+		if err != nil {
+			return err
+		}
+		if num > 2 {
+			if err := d.skip(num, wire); err != nil {
+				return err
+			}
+			continue
+		}
+		if wire != protowire.VarintType {
+			return mismatchOf("a time", wire)
+		}
+		u, err := d.varint()
+		switch {
+		case err != nil:
+			return err
+		case had[num-1]:
+			return errTwice
+		}
+		parts[num-1], had[num-1] = int64(u), true
+	}
+	return setInstant(v, parts[0], parts[1])
+}
+
+func setInstant(v shape.Value, seconds, nanos int64) error {
+	const least, most = -62135596800, 253402300799 // the first second of year 1, the last of year 9999
+	switch {
+	case nanos < 0 || nanos > 999_999_999:
+		return errNanos
+	case seconds < least || seconds > most:
+		return errSeconds
+	default:
+		return v.SetTime(time.Unix(seconds, nanos))
+	}
+}
+
+// list reads a record of a list: one item, or all of a packed record.
+func (d *decoder) list(f *field, v shape.Value, wire protowire.Type, slot int) error {
+	if !f.packed || wire != protowire.BytesType {
+		if wire != f.item.wire {
+			return mismatch(f.shape, wire)
+		}
+		return d.item(f, v, slot)
+	}
+	outer, err := d.enter()
+	if err != nil {
+		return err
+	}
+	if err := d.makeRoom(f, v); err != nil {
+		return err
+	}
+	for d.pos < d.end {
+		if err := d.item(f, v, slot); err != nil {
+			return err
+		}
+	}
+	d.end = outer
+	return nil
+}
+
+// makeRoom makes room for the items of a packed record, which it counts.
+func (d *decoder) makeRoom(f *field, v shape.Value) error {
+	n := countPacked(f.item.wire, d.src[d.pos:d.end])
+	cost := codecs.ElementCost(f.shape.Elem.Type.Size())
+	if err := d.limits.CheckElements(d.elements + n*cost); err != nil {
+		return err
+	}
+	if f.shape.Kind == shape.List && n > 0 {
+		v.Reserve(n)
+	}
+	return nil
+}
+
+// countPacked returns the number of items in a packed record.
+func countPacked(wire protowire.Type, b []byte) (n int) {
+	switch wire {
+	case protowire.Fixed32Type:
+		return len(b) / 4
+	case protowire.Fixed64Type:
+		return len(b) / 8
+	}
+	for _, c := range b {
+		if c < 0x80 {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *decoder) item(f *field, v shape.Value, slot int) error {
+	if f.shape.Kind == shape.Array {
+		i := int(d.seen[slot])
+		if i == f.shape.Len {
+			return fmt.Errorf("want %d items, got more", i)
+		}
+		d.seen[slot]++
+		return d.itemAt(f, v.Index(i), i)
+	}
+	i := v.Len()
+	return d.itemAt(f, v.Item(i), i)
+}
+
+func (d *decoder) itemAt(f *field, v shape.Value, i int) error {
+	err := d.count(f.shape.Elem)
+	if err == nil {
+		err = d.any(&f.item, v)
+	}
+	if err != nil {
+		return shape.InItem(err, i)
+	}
+	return nil
+}
+
+// entries reads a map entry and those that follow it at once, which share what one
+// entry needs.
+func (d *decoder) entries(f *field, v shape.Value) error {
+	w := v.SetMap(f.shape)
+	for i := v.Len(); ; i++ {
+		if err := d.entry(f, &w); err != nil {
+			return shape.InEntry(err, i)
+		}
+		at := d.pos
+		num, wire, err := d.peekTag()
+		if err != nil || num != f.number || wire != protowire.BytesType {
+			d.pos = at
+			return nil
+		}
+	}
+}
+
+// peekTag is tag where there may be none.
+func (d *decoder) peekTag() (protowire.Number, protowire.Type, error) {
+	if d.pos == d.end {
+		return 0, 0, io.EOF
+	}
+	return d.tag()
+}
+
+// entry reads one entry of a map. What it does not say is zero.
+func (d *decoder) entry(f *field, w *shape.MapWriter) error {
+	outer, err := d.enter()
+	if err != nil {
+		return err
+	}
+	if err := d.count(f.shape.Key); err != nil {
+		return err
+	}
+	if err := d.count(f.shape.Elem); err != nil {
+		return err
+	}
+	key, value := w.Next()
+	hadKey, hadValue := false, false
+	for d.pos < d.end {
+		num, wire, err := d.tag()
+		switch {
+		case err != nil:
+		case num == 1:
+			err = d.member(&f.key, key, wire, &hadKey)
+		case num == 2:
+			err = d.member(&f.item, value, wire, &hadValue)
+		default:
+			err = d.skip(num, wire)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.item.pointer && !hadValue {
+		if err := d.count(f.item.shape); err != nil {
+			return err
+		}
+		value.SetNew()
+	}
+	d.end = outer
+	return w.End()
+}
+
+// member reads the key or the value of an entry.
+func (d *decoder) member(n *node, v shape.Value, wire protowire.Type, had *bool) error {
+	if wire != n.wire {
+		return mismatch(n.shape, wire)
+	}
+	if *had {
+		return errTwice
+	}
+	*had = true
+	return d.any(n, v)
+}
+
+// count adds a value of Shape s to the elements of the message.
+func (d *decoder) count(s *shape.Shape) error {
+	d.elements += codecs.ElementCost(s.Type.Size())
+	return d.limits.CheckElements(d.elements)
+}
+
+// skip reads a record that nobody wants within the limits.
+func (d *decoder) skip(num protowire.Number, wire protowire.Type) (err error) {
+	d.elements++
+	if err := d.limits.CheckElements(d.elements); err != nil {
+		return err
+	}
+	switch wire {
+	case protowire.VarintType:
+		_, err = d.varint()
+	case protowire.Fixed32Type:
+		_, err = d.take(4)
+	case protowire.Fixed64Type:
+		_, err = d.take(8)
+	case protowire.BytesType:
+		_, err = d.bytes()
+	default:
+		err = d.nest(func() error { return d.skipGroup(num) })
+	}
+	return err
+}
+
+// skipGroup reads a group up to its end.
+func (d *decoder) skipGroup(group protowire.Number) error {
+	for {
+		num, wire, err := d.tagOrEnd()
+		switch {
+		case err != nil:
+			return err
+		case wire == protowire.EndGroupType && num == group:
+			return nil
+		case wire == protowire.EndGroupType:
+			return errEndGroup
+		}
+		if err := d.skip(num, wire); err != nil {
+			return err
+		}
+	}
+}
+
+// tag reads the number and wire type of a record, which is not the end of a group.
+func (d *decoder) tag() (protowire.Number, protowire.Type, error) {
+	num, wire, err := d.tagOrEnd()
+	if err == nil && wire == protowire.EndGroupType {
+		err = errEndGroup
+	}
+	return num, wire, err
+}
+
+func (d *decoder) tagOrEnd() (protowire.Number, protowire.Type, error) {
+	u, err := d.varint()
+	num, wire := u>>3, protowire.Type(u&7)
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case num < 1 || num > uint64(protowire.MaxValidNumber):
+		return 0, 0, errNumber
+	case wire > protowire.Fixed32Type:
+		return 0, 0, errReserved
+	default:
+		return protowire.Number(num), wire, nil
+	}
+}
+
+func (d *decoder) varint() (uint64, error) {
+	if d.pos < d.end && d.src[d.pos] < 0x80 {
+		d.pos++
+		return uint64(d.src[d.pos-1]), nil
+	}
+	u, n := protowire.ConsumeVarint(d.src[d.pos:d.end])
+	if n < 0 {
+		if d.end-d.pos < 10 {
+			return 0, io.ErrUnexpectedEOF
+		}
+		return 0, errVarint
+	}
+	d.pos += n
+	return u, nil
+}
+
+// length reads a length that what is left has room for.
+func (d *decoder) length() (int, error) {
+	u, err := d.varint()
+	if err == nil && u > uint64(d.end-d.pos) {
+		u, err = 0, io.ErrUnexpectedEOF
+	}
+	return int(u), err
+}
+
+// bytes reads a length and as many bytes, which are the input's.
+func (d *decoder) bytes() ([]byte, error) {
+	n, err := d.length()
+	if err != nil {
+		return nil, err
+	}
+	return d.take(n)
+}
+
+func (d *decoder) take(n int) ([]byte, error) {
+	if d.end-d.pos < n {
+		return nil, io.ErrUnexpectedEOF
+	}
+	d.pos += n
+	return d.src[d.pos-n : d.pos : d.pos], nil
+}
+
+// mismatch returns the error of a record of the wrong wire type.
+func mismatch(s *shape.Shape, got protowire.Type) error { return mismatchOf(s.Kind.String(), got) }
+
+func mismatchOf(want string, got protowire.Type) error {
+	names := [...]string{
+		protowire.VarintType: "a varint", protowire.Fixed64Type: "8 bytes", protowire.BytesType: "bytes with a length",
+		protowire.StartGroupType: "a group", protowire.EndGroupType: "the end of a group", protowire.Fixed32Type: "4 bytes",
+	}
+	return fmt.Errorf("want %s, got %s", want, names[got])
+}

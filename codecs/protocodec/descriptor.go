@@ -1,0 +1,223 @@
+package protocodec
+
+import (
+	"errors"
+	"path"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/polywire/polywire/internal/shape"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// Descriptor returns the .proto of t: a file whose first message generated code
+// writes and reads as the codec does values of t. That of a generated message is
+// its own file. Names that .proto does not allow are changed; their JSON names are
+// those of the type.
+func (c *Codec) Descriptor(t reflect.Type) (*descriptorpb.FileDescriptorProto, error) {
+	if err := c.CheckType(t); err != nil {
+		return nil, err
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if m, ok := reflect.New(t).Interface().(proto.Message); ok {
+		return protodesc.ToFileDescriptorProto(m.ProtoReflect().Descriptor().ParentFile()), nil
+	}
+	s, err := c.shapes.Of(t)
+	if err != nil {
+		return nil, fail("check", -1, err)
+	}
+	p := s.Plan.(*plan)
+	if p.root.form == instant {
+		return nil, fail("check", -1, errors.New("a time alone is google.protobuf.Timestamp"))
+	}
+	return newFile(t, p), nil
+}
+
+// A file is a descriptor that is being made.
+type file struct {
+	out   *descriptorpb.FileDescriptorProto
+	names map[*message]string
+}
+
+const timestampFile, timestampName = "google/protobuf/timestamp.proto", ".google.protobuf.Timestamp"
+
+func newFile(t reflect.Type, p *plan) *descriptorpb.FileDescriptorProto {
+	f := file{out: &descriptorpb.FileDescriptorProto{Syntax: proto.String("proto3")}, names: make(map[*message]string)}
+	if pkg := t.PkgPath(); pkg != "" {
+		f.out.Package = proto.String(identifier(path.Base(pkg)))
+	}
+	taken := make(map[string]bool)
+	for _, m := range p.messages {
+		f.names[m] = unique(typeName(m.shape), taken)
+	}
+	f.out.Name = proto.String(path.Join(t.PkgPath(), f.names[p.messages[0]]+".proto"))
+	for _, m := range p.messages {
+		f.out.MessageType = append(f.out.MessageType, f.message(m))
+	}
+	return f.out
+}
+
+func (f *file) message(m *message) *descriptorpb.DescriptorProto {
+	out := &descriptorpb.DescriptorProto{Name: proto.String(f.names[m])}
+	taken := make(map[string]bool)
+	for i := range m.fields {
+		of := &m.fields[i]
+		d := f.field(unique(identifier(of.name), taken), of.number, &of.item)
+		d.JsonName = proto.String(of.name)
+		switch of.rule {
+		case optional:
+			d.Proto3Optional, d.OneofIndex = proto.Bool(true), proto.Int32(int32(len(out.OneofDecl)))
+			out.OneofDecl = append(out.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String("_" + d.GetName())})
+		case repeated:
+			d.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+		case mapped:
+			out.NestedType = append(out.NestedType, f.entry(d, of, f.names[m]))
+		}
+		out.Field = append(out.Field, d)
+	}
+	return out
+}
+
+// field returns a field whose values are n.
+func (f *file) field(name string, number protowire.Number, n *node) *descriptorpb.FieldDescriptorProto {
+	d := &descriptorpb.FieldDescriptorProto{
+		Name: proto.String(name), Number: proto.Int32(int32(number)), Type: protoType(n).Enum(),
+		Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+	}
+	switch n.form {
+	case nested:
+		d.TypeName = proto.String(f.absolute(f.names[n.message]))
+	case instant:
+		d.TypeName = proto.String(timestampName)
+		if len(f.out.Dependency) == 0 {
+			f.out.Dependency = []string{timestampFile}
+		}
+	}
+	return d
+}
+
+// entry makes a map of d, and returns the message of its entries, which is nested
+// in the message of that name.
+func (f *file) entry(d *descriptorpb.FieldDescriptorProto, of *field, parent string) *descriptorpb.DescriptorProto {
+	name := camel(d.GetName()) + "Entry"
+	entry := &descriptorpb.DescriptorProto{
+		Name:    proto.String(name),
+		Field:   []*descriptorpb.FieldDescriptorProto{f.field("key", 1, &of.key), f.field("value", 2, &of.item)},
+		Options: &descriptorpb.MessageOptions{MapEntry: proto.Bool(true)},
+	}
+	d.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+	d.Type = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
+	d.TypeName = proto.String(f.absolute(parent + "." + name))
+	return entry
+}
+
+func (f *file) absolute(name string) string {
+	if f.out.GetPackage() == "" {
+		return "." + name
+	}
+	return "." + f.out.GetPackage() + "." + name
+}
+
+func protoType(n *node) descriptorpb.FieldDescriptorProto_Type {
+	long := n.shape.Bits == 64 || n.shape.Type.Kind() == reflect.Int || n.shape.Type.Kind() == reflect.Uint // on every machine
+	switch n.form {
+	case boolean:
+		return descriptorpb.FieldDescriptorProto_TYPE_BOOL
+	case signed:
+		if long {
+			return descriptorpb.FieldDescriptorProto_TYPE_INT64
+		}
+		return descriptorpb.FieldDescriptorProto_TYPE_INT32
+	case unsigned:
+		if long {
+			return descriptorpb.FieldDescriptorProto_TYPE_UINT64
+		}
+		return descriptorpb.FieldDescriptorProto_TYPE_UINT32
+	case single:
+		return descriptorpb.FieldDescriptorProto_TYPE_FLOAT
+	case double:
+		return descriptorpb.FieldDescriptorProto_TYPE_DOUBLE
+	case text, selfText:
+		return descriptorpb.FieldDescriptorProto_TYPE_STRING
+	case blob:
+		return descriptorpb.FieldDescriptorProto_TYPE_BYTES
+	default:
+		return descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
+	}
+}
+
+// typeName returns what the message of a type would be called if it were alone.
+func typeName(s *shape.Shape) string {
+	if name := s.Type.Name(); name != "" && (s.Kind >= shape.List || s.Kind == shape.Text) {
+		return identifier(camel(name))
+	}
+	switch s.Kind {
+	case shape.List, shape.Array:
+		return "ListOf" + typeName(s.Elem)
+	case shape.Map:
+		return "MapOf" + typeName(s.Elem)
+	case shape.Pointer:
+		return "Optional" + typeName(s.Elem)
+	case shape.Struct:
+		return "Record"
+	case shape.Bytes:
+		return "Bytes"
+	case shape.Time:
+		return "Time"
+	default:
+		return identifier(camel(s.Type.Name()))
+	}
+}
+
+// unique returns name, with a number behind it if what differs from it only in case
+// and underscores is taken.
+func unique(name string, taken map[string]bool) string {
+	key := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "")) }
+	out := name
+	for n := 2; taken[key(out)]; n++ {
+		out = name + "_" + strconv.Itoa(n)
+	}
+	taken[key(out)] = true
+	return out
+}
+
+// identifier returns name with an underscore for each character that .proto does
+// not allow there.
+func identifier(name string) string {
+	legal := func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}
+	name = strings.Map(legal, name)
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = "_" + name
+	}
+	return name
+}
+
+// camel returns name as the compiler names the message of a map's entries: letters
+// after an underscore in upper case, and the first.
+func camel(name string) string {
+	var b strings.Builder
+	upper := true
+	for _, r := range name {
+		switch {
+		case r == '_':
+			upper = true
+		case upper:
+			b.WriteString(strings.ToUpper(string(r)))
+			upper = false
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
