@@ -24,4 +24,5 @@ func ExampleCodecs() {
 	// Output:
 	// json application/json
 	// msgpack application/vnd.msgpack
+	// protobuf application/protobuf
 }

@@ -59,3 +59,12 @@ github.com/polywire/polywire/codecs/protocodec_test.Invoice cents 2`))
 	fmt.Printf("%x %v\n", body, err)
 	// Output: 0a01611005 <nil>
 }
+
+func ExampleLockFile() {
+	// In a test of the contract's package: go test -run Lock -update writes the
+	// file, and without the flag a field that it lacks fails the test.
+	update := false
+	_, err := protocodec.LockFile("testdata/numbers.lock", update, reflect.TypeFor[Invoice]())
+	fmt.Println(err)
+	// Output: <nil>
+}

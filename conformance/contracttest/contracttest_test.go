@@ -18,6 +18,7 @@ import (
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
+	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/conformance/contracttest"
 	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/transport"
@@ -36,6 +37,10 @@ func TestJSONInProcess(t *testing.T) {
 
 func TestMessagePackInProcess(t *testing.T) {
 	contracttest.Suite{Codec: msgpackcodec.New()}.Run(t, harness())
+}
+
+func TestProtobufInProcess(t *testing.T) {
+	contracttest.Suite{Codec: protocodec.New()}.Run(t, harness())
 }
 
 func TestJSONOnTheCallersGoroutine(t *testing.T) {

@@ -18,96 +18,97 @@ import (
 
 // A PickupRequest is a rider's wish to be taken somewhere.
 type PickupRequest struct {
-	Trip  string `json:"trip"`
-	Rider string `json:"rider"`
-	From  string `json:"from"`
-	To    string `json:"to"`
+	Trip  string `wire:"trip,1"`
+	Rider string `wire:"rider,2"`
+	From  string `wire:"from,3"`
+	To    string `wire:"to,4"`
 }
 
 // Accounts.
 
 // A VerifyRequest asks who a rider is.
 type VerifyRequest struct {
-	Rider string `json:"rider"`
+	Rider string `wire:"rider,1"`
 }
 
 // An Account is a rider that may ride.
 type Account struct {
-	Rider string `json:"rider"`
-	Name  string `json:"name"`
+	Rider string `wire:"rider,1"`
+	Name  string `wire:"name,2"`
 }
 
 // NotAllowed is the failure of Verify for a rider who may not ride.
 type NotAllowed struct {
-	Rider  string `json:"rider"`
-	Reason string `json:"reason"`
+	Rider  string `wire:"rider,1"`
+	Reason string `wire:"reason,2"`
 }
 
 func (n NotAllowed) Error() string { return n.Rider + " may not ride: " + n.Reason }
 
 // A ReceiptRequest asks for the receipt of a trip.
 type ReceiptRequest struct {
-	Trip  string `json:"trip"`
-	Rider string `json:"rider"`
-	Cents int64  `json:"cents"`
+	Trip  string `wire:"trip,1"`
+	Rider string `wire:"rider,2"`
+	Cents int64  `wire:"cents,3"`
 }
 
 // A Receipt is the proof of a payment.
 type Receipt struct {
-	Number string `json:"number"`
-	Cents  int64  `json:"cents"`
+	Number string `wire:"number,1"`
+	Cents  int64  `wire:"cents,2"`
 }
 
 // Trips and drivers.
 
 // A TripCreated tells that a verified rider waits.
 type TripCreated struct {
-	Trip string `json:"trip"`
-	Name string `json:"name"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	Trip string `wire:"trip,1"`
+	Name string `wire:"name,2"`
+	From string `wire:"from,3"`
+	To   string `wire:"to,4"`
 }
 
 // An Offer asks drivers what they want for a trip.
 type Offer struct {
-	Trip string `json:"trip"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	Trip string `wire:"trip,1"`
+	From string `wire:"from,2"`
+	To   string `wire:"to,3"`
 }
 
 // A Bid is one driver's answer.
 type Bid struct {
-	Driver  string        `json:"driver"`
-	Cents   int64         `json:"cents"`
-	Arrives time.Duration `json:"arrives"`
+	Driver  string        `wire:"driver,1"`
+	Cents   int64         `wire:"cents,2"`
+	Arrives time.Duration `wire:"arrives,3"`
 }
 
 // A TripAssigned tells who drives.
 type TripAssigned struct {
-	Trip string `json:"trip"`
-	Bid  Bid    `json:"bid"`
+	Trip string `wire:"trip,1"`
+	Bid  Bid    `wire:"bid,2"`
 }
 
 // A TripFinished is the driver's word that the rider is there.
 type TripFinished struct {
-	Trip   string `json:"trip"`
-	Driver string `json:"driver"`
-	Cents  int64  `json:"cents"`
+	Trip   string `wire:"trip,1"`
+	Driver string `wire:"driver,2"`
+	Cents  int64  `wire:"cents,3"`
 }
 
 // A TripDeclined tells why there is no ride.
 type TripDeclined struct {
-	Trip   string `json:"trip"`
-	Reason string `json:"reason"`
+	Trip   string `wire:"trip,1"`
+	Reason string `wire:"reason,2"`
 }
 
-// A TripCompleted tells how a trip went; the outcome of the whole example.
+// A TripCompleted tells how a trip went; the outcome of the whole example, which
+// prints it as JSON.
 type TripCompleted struct {
-	Trip    string `json:"trip"`
-	Name    string `json:"name"`
-	Driver  string `json:"driver"`
-	Cents   int64  `json:"cents"`
-	Receipt string `json:"receipt"`
+	Trip    string `json:"trip" wire:"trip,1"`
+	Name    string `json:"name" wire:"name,2"`
+	Driver  string `json:"driver" wire:"driver,3"`
+	Cents   int64  `json:"cents" wire:"cents,4"`
+	Receipt string `json:"receipt" wire:"receipt,5"`
 }
 
 // The endpoints, by style. Keys keep the events of one trip in order.
