@@ -19,12 +19,28 @@ func (r *Registry) Accept(accept ...string) (Codec, bool) {
 	var best Codec
 	var by mediaRange
 	for _, c := range r.order {
-		m, found := deciding(ranges, c.ContentType())
-		if found && m.weight > 0 && (best == nil || m.before(by)) {
-			best, by = c, m
+		m, found := c.liked(ranges)
+		if found && (best == nil || m.before(by)) {
+			best, by = c.Codec, m
 		}
 	}
 	return best, best != nil
+}
+
+// liked returns the range by which a peer likes the codec best, under any of its
+// media types. But what it writes has the first: a peer that excludes that by
+// name excludes the codec.
+func (e entry) liked(ranges []mediaRange) (best mediaRange, found bool) {
+	for i, media := range e.media {
+		m, ok := deciding(ranges, media)
+		switch {
+		case i == 0 && ok && m.weight == 0 && m.specific() == 2:
+			return mediaRange{}, false
+		case ok && m.weight > 0 && (!found || m.before(best)):
+			best, found = m, true
+		}
+	}
+	return best, found
 }
 
 // A mediaRange is one element of an Accept list.

@@ -35,6 +35,13 @@ type Codec interface {
 	Decode(src []byte, v any) error
 }
 
+// An Aliaser is a Codec whose format peers also know by other media types, as
+// they do where one was registered late. A Registry finds the codec by each of
+// them; what it writes has its ContentType. The result never changes.
+type Aliaser interface {
+	ContentTypeAliases() []string
+}
+
 // A TypeChecker is a Codec that can tell before the first message whether it
 // carries a type. contract asks at registration; the error names the path of
 // the field that cannot be carried and says how to mend it. t is the type of

@@ -17,7 +17,13 @@ import (
 type Registry struct {
 	byName map[string]Codec
 	byType map[string]Codec
-	order  []Codec // as given to NewRegistry; wildcards of Accept pick the first
+	order  []entry // as given to NewRegistry; wildcards of Accept pick the first
+}
+
+// An entry is a codec and the media types that it is known by, its own first.
+type entry struct {
+	Codec
+	media []string
 }
 
 // NewRegistry returns a Registry of the given codecs. Two codecs of one name or
@@ -36,24 +42,38 @@ func (r *Registry) add(c Codec) error {
 	if isNil(c) {
 		return errors.New("is nil; pass the result of its New function")
 	}
-	name, declared := c.Name(), c.ContentType()
+	name := c.Name()
 	if name == "" || strings.ToLower(name) != name {
 		return fmt.Errorf("has the name %s; a name is lower case and not empty", quoted(name))
-	}
-	media, params, err := mime.ParseMediaType(declared)
-	if err != nil || len(params) > 0 || media != declared || !strings.Contains(media, "/") {
-		return fmt.Errorf("%s has the content type %s; want a lower-case media type without parameters",
-			quoted(name), quoted(declared))
 	}
 	if r.byName[name] != nil {
 		return fmt.Errorf("%s is registered twice; leave one out", quoted(name))
 	}
+	known := []string{c.ContentType()}
+	if a, ok := c.(Aliaser); ok {
+		known = append(known, a.ContentTypeAliases()...)
+	}
+	for _, media := range known {
+		if err := r.addType(c, media); err != nil {
+			return err
+		}
+	}
+	r.byName[name] = c
+	r.order = append(r.order, entry{c, known})
+	return nil
+}
+
+func (r *Registry) addType(c Codec, declared string) error {
+	media, params, err := mime.ParseMediaType(declared)
+	if err != nil || len(params) > 0 || media != declared || !strings.Contains(media, "/") {
+		return fmt.Errorf("%s has the content type %s; want a lower-case media type without parameters",
+			quoted(c.Name()), quoted(declared))
+	}
 	if other := r.byType[media]; other != nil {
 		return fmt.Errorf("%s has the content type %s of %s; leave one out",
-			quoted(name), quoted(media), quoted(other.Name()))
+			quoted(c.Name()), quoted(media), quoted(other.Name()))
 	}
-	r.byName[name], r.byType[media] = c, c
-	r.order = append(r.order, c)
+	r.byType[media] = c
 	return nil
 }
 

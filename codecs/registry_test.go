@@ -17,6 +17,14 @@ func (n *named) ContentType() string                      { return n.media }
 func (n *named) Append(dst []byte, _ any) ([]byte, error) { return dst, nil }
 func (n *named) Decode([]byte, any) error                 { return nil }
 
+// An aliased codec has more media types than its own.
+type aliased struct {
+	named
+	aliases []string
+}
+
+func (a *aliased) ContentTypeAliases() []string { return a.aliases }
+
 var (
 	avro = &named{"avro", "application/avro"}
 	json = &named{"json", "application/json"}
@@ -48,6 +56,10 @@ func TestNewRegistryRefuses(t *testing.T) {
 		{"capitals", []codecs.Codec{&named{"JSON", "a/b"}}, `codecs: codec 1 of the registry: has the name "JSON"; a name is lower case and not empty`},
 		{"a content type with parameters", []codecs.Codec{&named{"a", "a/b; x=y"}},
 			`codecs: codec 1 of the registry: "a" has the content type "a/b; x=y"; want a lower-case media type without parameters`},
+		{"an alias of another codec", []codecs.Codec{json, &aliased{named{"a", "a/b"}, []string{"a/c", "application/json"}}},
+			`codecs: codec 2 of the registry: "a" has the content type "application/json" of "json"; leave one out`},
+		{"an alias with parameters", []codecs.Codec{&aliased{named{"a", "a/b"}, []string{"a/c; x=y"}}},
+			`codecs: codec 1 of the registry: "a" has the content type "a/c; x=y"; want a lower-case media type without parameters`},
 		{"no content type", []codecs.Codec{&named{"a", ""}},
 			`codecs: codec 1 of the registry: "a" has the content type ""; want a lower-case media type without parameters`},
 	} {
@@ -146,6 +158,37 @@ func TestAccept(t *testing.T) {
 				t.Errorf("%q: got %v, %v; want %v", tc.accept, got, ok, tc.want)
 			}
 		})
+	}
+}
+
+func TestACodecIsFoundByItsAliases(t *testing.T) {
+	packed := &aliased{named{"packed", "application/vnd.packed"}, []string{"application/packed", "application/x-packed"}}
+	r, err := codecs.NewRegistry(json, packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, media := range []string{"application/vnd.packed", "application/packed", "Application/X-Packed; a=b"} {
+		if c, err := r.ByContentType(media); err != nil || c != packed {
+			t.Errorf("%s: got %v, %v", media, c, err)
+		}
+	}
+	for accept, want := range map[string]codecs.Codec{
+		"application/packed":                                    packed,
+		"application/json;q=0.5, application/x-packed":          packed,
+		"application/x-packed;q=0.5, application/json":          json,
+		"application/*":                                         json,
+		"application/vnd.packed;q=0, application/packed, */*":   json,
+		"application/*;q=0.1, application/vnd.packed;q=0.2":     packed,
+		"application/packed;q=0, application/json;q=0.1, */*":   packed, // by the names that are not excluded
+		"application/json;q=0.3, application/x-packed;q=0":      json,
+		"application/*;q=0.1, application/json;q=0, text/plain": packed,
+	} {
+		if c, ok := r.Accept(accept); !ok || c != want {
+			t.Errorf("%s: got %v, want %s", accept, c, want.Name())
+		}
+	}
+	if names := r.Names(); len(names) != 2 {
+		t.Errorf("got the names %v, want two", names)
 	}
 }
 

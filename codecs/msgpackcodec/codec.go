@@ -65,6 +65,7 @@ type Codec struct {
 var (
 	_ codecs.Codec       = (*Codec)(nil)
 	_ codecs.TypeChecker = (*Codec)(nil)
+	_ codecs.Aliaser     = (*Codec)(nil)
 )
 
 // An Option changes what New makes.
@@ -94,6 +95,12 @@ func (c *Codec) Name() string { return name }
 
 // ContentType returns "application/vnd.msgpack", as IANA has it.
 func (c *Codec) ContentType() string { return "application/vnd.msgpack" }
+
+// ContentTypeAliases returns what peers wrote before the format had a media type
+// of its own, and still do.
+func (c *Codec) ContentTypeAliases() []string {
+	return []string{"application/msgpack", "application/x-msgpack"}
+}
 
 // CheckType returns an error that wraps codecs.ErrUnsupported if values of type
 // t, or what t points to, cannot be carried.
