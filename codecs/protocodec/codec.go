@@ -63,8 +63,8 @@ type Codec struct {
 	limits   codecs.Limits // with defaults; those of decoding follow the input
 	lock     *Lock         // numbers that tags do not give; or nil
 	shapes   shape.Cache   // with a *plan each
-	nesting  nestingCache
-	decoders sync.Pool // of *decoder; one holds no input between calls
+	layouts  layoutCache   // of generated messages
+	decoders sync.Pool     // of *decoder; one holds no input between calls
 }
 
 var (

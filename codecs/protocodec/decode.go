@@ -84,19 +84,14 @@ func (d *decoder) message(m *message, v shape.Value) error {
 	}
 	base := len(d.seen)
 	d.seen = append(d.seen, m.zeros...)
-	for hint := 0; d.pos < d.end; {
-		num, wire, err := d.tag()
+	for next := 0; d.pos < d.end; {
+		i, wire, err := d.record(m, next)
 		if err != nil {
 			return err
 		}
-		i := m.find(num, hint)
 		if i < 0 {
-			if err := d.skip(num, wire); err != nil {
-				return err
-			}
 			continue
 		}
-		hint = i
 		f, fv := &m.fields[i], v
 		if f.at != nil {
 			fv = v.Field(f.at)
@@ -104,8 +99,30 @@ func (d *decoder) message(m *message, v shape.Value) error {
 		if err := d.field(f, fv, wire, base+i); err != nil {
 			return f.in(err)
 		}
+		if next = i; f.rule < repeated {
+			next++
+		}
 	}
 	return d.close(m, base)
+}
+
+// record reads the tag of a record and returns the position of its field, or skips
+// the record and returns -1. next is where the caller expects it: records mostly
+// come in order, and then one byte is compared.
+func (d *decoder) record(m *message, next int) (int, protowire.Type, error) {
+	if b := d.src[d.pos]; b < 0x80 && next < len(m.fields) && m.fields[next].tag == uint64(b) {
+		d.pos++
+		return next, protowire.Type(b & 7), nil
+	}
+	num, wire, err := d.tag()
+	if err != nil {
+		return -1, 0, err
+	}
+	i := m.find(num)
+	if i < 0 {
+		err = d.skip(num, wire)
+	}
+	return i, wire, err
 }
 
 // close ends a message: an array has all its items or none.

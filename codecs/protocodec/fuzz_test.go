@@ -47,7 +47,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			t.Fatalf("%x: got %d bytes allocated (%v), want at most %d", body, got, err, budget(len(body)))
 		}
 		d := c.decoder(body)
-		scanned := d.scan(m.ProtoReflect().Descriptor(), 0)
+		scanned := d.scan(c.layouts.of(m.ProtoReflect().Descriptor()), 0)
 		if read := proto.Unmarshal(body, new(testpb.Tree)); scanned == nil != (read == nil) && err == nil {
 			t.Fatalf("%x: the scan says %v, the engine %v", body, scanned, read)
 		}

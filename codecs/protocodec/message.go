@@ -3,7 +3,6 @@ package protocodec
 import (
 	"errors"
 	"reflect"
-	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -27,7 +26,7 @@ func (c *Codec) appendMessage(dst []byte, m proto.Message) ([]byte, error) {
 	if !r.IsValid() {
 		return dst, errNilMessage
 	}
-	if levels, known := c.nesting.of(r.Descriptor()); !known || levels > c.limits.MaxDepth {
+	if c.layouts.of(r.Descriptor()).levels > c.limits.MaxDepth {
 		w := walker{codec: c}
 		if err := w.message(r, 1); err != nil {
 			return dst, err
@@ -56,7 +55,7 @@ func (c *Codec) decodeMessage(src []byte, m proto.Message) error {
 	}
 	d := c.decoder(src)
 	defer c.release(d)
-	if err := d.fill(r.Descriptor(), m); err != nil {
+	if err := d.fill(c.layouts.of(r.Descriptor()), m); err != nil {
 		proto.Reset(m)
 		return fail("decode", int64(d.pos), err)
 	}
@@ -65,10 +64,10 @@ func (c *Codec) decodeMessage(src []byte, m proto.Message) error {
 
 // fill lets the engine read all of the input into m. What it says is replaced: it
 // knows no offset.
-func (d *decoder) fill(md protoreflect.MessageDescriptor, m proto.Message) error {
+func (d *decoder) fill(l *layout, m proto.Message) error {
 	scanned := d.mayExceed()
 	if scanned {
-		if err := d.scan(md, 0); err != nil {
+		if err := d.scan(l, 0); err != nil {
 			return err
 		}
 	}
@@ -77,11 +76,11 @@ func (d *decoder) fill(md protoreflect.MessageDescriptor, m proto.Message) error
 		return nil
 	}
 	if !scanned { // now to tell where
-		if err := d.scan(md, 0); err != nil {
+		if err := d.scan(l, 0); err != nil {
 			return err
 		}
 	}
-	return errors.New("invalid UTF-8 or a missing field in " + string(md.FullName()))
+	return errors.New("invalid UTF-8 or a missing field in " + string(l.descriptor.FullName()))
 }
 
 // A walker goes through a message that may be deep or have no end.
@@ -106,6 +105,11 @@ func (w *walker) message(m protoreflect.Message, depth int) error {
 		return err == nil
 	}
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.IsList() || f.IsMap() {
+			if err = w.codec.limits.CheckDepth(depth + 1); err != nil {
+				return false
+			}
+		}
 		switch {
 		case f.IsMap() && f.MapValue().Message() != nil:
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool { return visit(v, depth+2) })
@@ -118,73 +122,4 @@ func (w *walker) message(m protoreflect.Message, depth int) error {
 		return err == nil
 	})
 	return err
-}
-
-// A nestingCache knows how deep the messages of a type can nest. The zero value is
-// ready.
-type nestingCache struct {
-	known sync.Map // protoreflect.MessageDescriptor to int, endless where there is no bound
-
-	mu    sync.Mutex // held while a type is looked into; guards count
-	count int        // of known, or more
-}
-
-const endless = 1 << 30
-
-// of returns how many levels messages of md have at most; known is false if there
-// is no such number, because they contain themselves or may be extended.
-func (c *nestingCache) of(md protoreflect.MessageDescriptor) (levels int, known bool) {
-	const maxTypes = 4096 // a program that makes types at run time starts over
-	if n, ok := c.known.Load(md); ok {
-		return n.(int), n.(int) < endless
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.count > maxTypes {
-		c.known.Clear()
-		c.count = 0
-	}
-	seen := make(nestings)
-	levels = seen.levels(md)
-	c.known.Store(md, levels)
-	c.count++
-	return levels, levels < endless
-}
-
-// nestings are the levels of the types of one look.
-type nestings map[protoreflect.MessageDescriptor]int
-
-// levels computes of. A type is endless while it is looked into, so one that leads
-// back to itself is found to be.
-func (c nestings) levels(md protoreflect.MessageDescriptor) int {
-	if n, ok := c[md]; ok {
-		return n
-	}
-	c[md] = endless
-	most := 1
-	if md.ExtensionRanges().Len() > 0 {
-		return endless
-	}
-	for i := range md.Fields().Len() {
-		f := md.Fields().Get(i)
-		most = max(most, 1+c.below(f))
-	}
-	c[md] = min(most, endless)
-	return c[md]
-}
-
-// below returns how many levels a field adds.
-func (c nestings) below(f protoreflect.FieldDescriptor) int {
-	switch {
-	case f.IsMap() && f.MapValue().Message() != nil:
-		return 1 + c.levels(f.MapValue().Message())
-	case f.IsList() && f.Message() != nil:
-		return 1 + c.levels(f.Message())
-	case f.IsList() || f.IsMap():
-		return 1
-	case f.Message() != nil:
-		return c.levels(f.Message())
-	default:
-		return 0
-	}
 }

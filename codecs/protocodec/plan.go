@@ -103,14 +103,8 @@ func (m *message) isStruct() bool { return m.shape.Kind == shape.Struct }
 // maxDense bounds what a message spends on finding fields fast.
 const maxDense = 1024
 
-// find returns the position of the field of that number, or -1. hint is that of
-// the field before: records mostly come in order.
-func (m *message) find(n protowire.Number, hint int) int {
-	for i := hint; i < len(m.fields) && i < hint+2; i++ {
-		if m.fields[i].number == n {
-			return i
-		}
-	}
+// find returns the position of the field of that number, or -1.
+func (m *message) find(n protowire.Number) int {
 	if int(n) < len(m.dense) {
 		return int(m.dense[n]) - 1
 	}

@@ -2,8 +2,6 @@ package protocodec
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // mayExceed reports whether the input is long enough to break a limit. One level
@@ -12,86 +10,71 @@ func (d *decoder) mayExceed() bool {
 	return len(d.src) >= d.limits.MaxDepth || len(d.src) > d.limits.MaxElements
 }
 
-// scan reads a message of md as the engine will, and builds nothing: it holds the
-// limits, which the engine has not, and finds where the input is malformed. group
-// is the number of the group that the message is, or 0.
-func (d *decoder) scan(md protoreflect.MessageDescriptor, group protowire.Number) error {
-	d.depth++
+// scan reads a message as the engine will, and builds nothing: it holds the limits,
+// which the engine has not, and finds where the input is malformed. group is the
+// number of the group that the message is, or 0.
+func (d *decoder) scan(l *layout, group protowire.Number) error {
+	if !l.entry {
+		d.depth++
+		defer func() { d.depth-- }()
+	}
 	if err := d.limits.CheckDepth(d.depth); err != nil {
 		return err
 	}
 	base := len(d.seen)
-	d.seen = append(d.seen, make([]int32, md.Fields().Len())...)
-	defer func() { d.depth, d.seen = d.depth-1, d.seen[:base] }()
+	d.seen = append(d.seen, make([]int32, l.numbers)...)
 	for d.pos < d.end || group != 0 {
 		num, wire, err := d.tagOrEnd()
 		switch {
 		case err != nil:
 			return err
 		case wire == protowire.EndGroupType && num == group:
+			d.seen = d.seen[:base]
 			return nil
 		case wire == protowire.EndGroupType:
 			return errEndGroup
 		}
-		f := fieldOf(md, num)
-		if isPackable(f) {
-			err = d.scanNumbers(f, num, wire, base)
-		} else {
-			err = d.scanField(f, num, wire)
-		}
-		if err != nil {
+		if err := d.scanRecord(l.find(num), num, wire, base); err != nil {
 			return err
 		}
 	}
+	d.seen = d.seen[:base]
 	return nil
 }
 
-// fieldOf returns the field or known extension of that number, or nil.
-func fieldOf(md protoreflect.MessageDescriptor, num protowire.Number) protoreflect.FieldDescriptor {
-	if f := md.Fields().ByNumber(num); f != nil {
-		return f
-	}
-	if !md.ExtensionRanges().Has(num) {
-		return nil
-	}
-	x, err := protoregistry.GlobalTypes.FindExtensionByNumber(md.FullName(), num)
-	if err != nil {
-		return nil
-	}
-	return x.TypeDescriptor()
-}
-
-func (d *decoder) scanField(f protoreflect.FieldDescriptor, num protowire.Number, wire protowire.Type) error {
-	if f != nil && f.Cardinality() == protoreflect.Repeated {
-		return d.nest(func() error { return d.scanRecord(f, num, wire) })
-	}
-	return d.scanRecord(f, num, wire)
-}
-
-// scanRecord reads one record of f, which the engine takes for unknown if its wire
-// type is another than f's.
-func (d *decoder) scanRecord(f protoreflect.FieldDescriptor, num protowire.Number, wire protowire.Type) error {
+// scanRecord reads one record of p, which the engine takes for unknown if its wire
+// type is another than that of the field.
+func (d *decoder) scanRecord(p *part, num protowire.Number, wire protowire.Type, base int) error {
 	switch {
-	case f == nil:
-	case f.Kind() == protoreflect.GroupKind && wire == protowire.StartGroupType:
-		return d.scanNested(f, num)
-	case f.Kind() == protoreflect.MessageKind && wire == protowire.BytesType:
-		return d.scanNested(f, 0)
+	case p == nil:
+		return d.skip(num, wire)
+	case p.wire != protowire.BytesType:
+		return d.nest(func() error { return d.scanNumbers(p, num, wire, base) })
+	case p.repeated:
+		return d.nest(func() error { return d.scanNested(p, num, wire) })
+	default:
+		return d.scanNested(p, num, wire)
 	}
-	return d.skip(num, wire)
 }
 
-func (d *decoder) scanNested(f protoreflect.FieldDescriptor, group protowire.Number) error {
+func (d *decoder) scanNested(p *part, num protowire.Number, wire protowire.Type) error {
+	want := protowire.BytesType
+	if p.group {
+		want = protowire.StartGroupType
+	}
+	if p.inner == nil || wire != want {
+		return d.skip(num, wire)
+	}
 	d.elements++
 	if err := d.limits.CheckElements(d.elements); err != nil {
 		return err
 	}
-	if group != 0 {
-		return d.scan(f.Message(), group)
+	if p.group {
+		return d.scan(p.inner, num)
 	}
 	outer, err := d.enter()
 	if err == nil {
-		err = d.scan(f.Message(), 0)
+		err = d.scan(p.inner, 0)
 	}
 	d.end = outer
 	return err
@@ -99,15 +82,12 @@ func (d *decoder) scanNested(f protoreflect.FieldDescriptor, group protowire.Num
 
 // scanNumbers reads a record of a list that may be packed. The engine makes such a
 // list anew, as long as it must be, for each packed record: so a record costs what
-// the list has already, and many short ones cost more than they may.
-func (d *decoder) scanNumbers(f protoreflect.FieldDescriptor, num protowire.Number, wire protowire.Type, base int) error {
-	var had *int32
-	if !f.IsExtension() { // of which the engine makes lists another way
-		had = &d.seen[base+f.Index()]
-	}
+// the list has already, and many short ones cost more than they may. Of extensions
+// it makes lists another way.
+func (d *decoder) scanNumbers(p *part, num protowire.Number, wire protowire.Type, base int) error {
 	if wire != protowire.BytesType {
-		if had != nil {
-			*had++
+		if p.slot >= 0 {
+			d.seen[base+p.slot]++
 		}
 		return d.skip(num, wire)
 	}
@@ -115,34 +95,11 @@ func (d *decoder) scanNumbers(f protoreflect.FieldDescriptor, num protowire.Numb
 	if err != nil {
 		return err
 	}
-	n := countPacked(packable(f.Kind()), b)
+	n := countPacked(p.wire, b)
 	d.elements += n
-	if had != nil {
-		d.elements += int(*had)
-		*had += int32(n)
-	}
-	if err := d.limits.CheckDepth(d.depth + 1); err != nil {
-		return err
+	if p.slot >= 0 {
+		d.elements += int(d.seen[base+p.slot])
+		d.seen[base+p.slot] += int32(n)
 	}
 	return d.limits.CheckElements(d.elements)
-}
-
-// isPackable reports whether f is a list of numbers, in any form.
-func isPackable(f protoreflect.FieldDescriptor) bool {
-	return f != nil && f.IsList() && packable(f.Kind()) != protowire.BytesType
-}
-
-// packable returns the wire type of the items of a list that may be packed, and
-// that of bytes for what may not.
-func packable(k protoreflect.Kind) protowire.Type {
-	switch k {
-	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
-		return protowire.BytesType
-	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		return protowire.Fixed32Type
-	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
-		return protowire.Fixed64Type
-	default:
-		return protowire.VarintType
-	}
 }
