@@ -268,8 +268,14 @@ func (d *decoder) count(n int, s *shape.Shape) error {
 // mismatch returns the error of a value of the wrong kind.
 func mismatch(s *shape.Shape, got kind) error { return fmt.Errorf("want %s, got %s", s.Kind, got) }
 
-// take returns the bytes of a string or of bytes, which are the input's.
+// take returns the bytes of a string or of bytes, which are the input's. Most
+// strings are short and have their size in their code: no call of the engine.
 func (d *decoder) take() ([]byte, error) {
+	if code := d.src[d.pos]; code&^maxShort == codeShort {
+		start := d.pos + 1
+		d.pos = start + int(code&maxShort)
+		return d.src[start:d.pos], nil
+	}
 	n, err := d.engine.DecodeBytesLen()
 	if err != nil || n < 0 {
 		return nil, errEngine
