@@ -66,6 +66,8 @@ func TestTheReplysCodec(t *testing.T) {
 		{"test.plain", gob, "*/*", gob},
 		{"test.plain", gob, "application/json;q=0.2, application/x-gob;q=0.1", json},
 		{"test.plain", gob, "text/csv", gob},
+		{"test.plain", "application/gob", "", gob},
+		{"test.plain", json, "application/gob", gob},
 		{"test.plain", gob, "not a list", gob},
 		{"test.none", "", "", json},
 		{"test.none", "", gob, gob},

@@ -24,6 +24,8 @@ type gobCodec struct{}
 func (gobCodec) Name() string        { return "gob" }
 func (gobCodec) ContentType() string { return "application/x-gob" }
 
+func (gobCodec) ContentTypeAliases() []string { return []string{"application/gob"} }
+
 func (gobCodec) Append(dst []byte, v any) ([]byte, error) {
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).Encode(v)
