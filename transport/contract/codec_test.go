@@ -75,7 +75,7 @@ func TestTheReplysCodec(t *testing.T) {
 		{"test.none", "text/csv", "", json},
 	} {
 		msg := &transport.Message{Destination: tc.to, ContentType: tc.contentType, Accept: tc.accept, Body: []byte(`{"id":"7"}`)}
-		if tc.contentType == gob {
+		if tc.contentType == gob || tc.contentType == "application/gob" {
 			msg.Body = gobBody
 		}
 		reply, err := conn.Request(ctx, msg)
