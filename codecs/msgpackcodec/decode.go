@@ -91,9 +91,7 @@ func checked(err error) error {
 // method of the user is the user's.
 func (d *decoder) document(s *shape.Shape, v shape.Value) (err error) {
 	defer func() {
-		if p := recover(); p != nil && d.foreign {
-			panic(p)
-		} else if p != nil {
+		if !d.foreign && recover() != nil {
 			err = errEngine
 		}
 	}()
