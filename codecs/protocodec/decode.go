@@ -542,10 +542,14 @@ func (d *decoder) tagOrEnd() (protowire.Number, protowire.Type, error) {
 }
 
 func (d *decoder) varint() (uint64, error) {
-	if d.pos < d.end && d.src[d.pos] < 0x80 {
+	if b := d.src[d.pos:d.end]; len(b) > 0 && b[0] < 0x80 {
 		d.pos++
-		return uint64(d.src[d.pos-1]), nil
+		return uint64(b[0]), nil
 	}
+	return d.longVarint()
+}
+
+func (d *decoder) longVarint() (uint64, error) {
 	u, n := protowire.ConsumeVarint(d.src[d.pos:d.end])
 	if n < 0 {
 		if d.end-d.pos < 10 {

@@ -12,10 +12,12 @@ import (
 // descriptor for each record.
 type layout struct {
 	descriptor protoreflect.MessageDescriptor
-	parts      map[protowire.Number]*part // of fields that are lists, maps or messages
+	parts      []*part                    // by number, as far as maxDense: fields that are lists, maps or messages
+	sparse     map[protowire.Number]*part // of the numbers beyond
 	numbers    int                        // lists of numbers among them
 	levels     int                        // how deep such messages nest at most; endless without bound
 	entry      bool                       // of a map, and no level by itself
+	extended   bool                       // or can be
 	cache      *layoutCache               // where the layouts of extensions are
 }
 
@@ -33,8 +35,15 @@ type part struct {
 // find returns the part of that number, also of a known extension, or nil for what
 // is one scalar or unknown.
 func (l *layout) find(num protowire.Number) *part {
-	if p := l.parts[num]; p != nil || !l.descriptor.ExtensionRanges().Has(num) {
+	if int(num) < len(l.parts) {
+		if p := l.parts[num]; p != nil {
+			return p
+		}
+	} else if p := l.sparse[num]; p != nil {
 		return p
+	}
+	if !l.extended || !l.descriptor.ExtensionRanges().Has(num) {
+		return nil
 	}
 	x, err := protoregistry.GlobalTypes.FindExtensionByNumber(l.descriptor.FullName(), num)
 	if err != nil {
@@ -85,7 +94,7 @@ func (ls layouts) of(md protoreflect.MessageDescriptor) *layout {
 	if l := ls[md]; l != nil {
 		return l
 	}
-	l := &layout{descriptor: md, parts: make(map[protowire.Number]*part), levels: endless, entry: md.IsMapEntry()}
+	l := &layout{descriptor: md, levels: endless, entry: md.IsMapEntry(), extended: md.ExtensionRanges().Len() > 0}
 	ls[md] = l
 	levels := 1
 	for i := range md.Fields().Len() {
@@ -101,13 +110,27 @@ func (ls layouts) of(md protoreflect.MessageDescriptor) *layout {
 			p.slot = l.numbers
 			l.numbers++
 		}
-		l.parts[f.Number()] = p
+		l.add(f.Number(), p)
 		levels = max(levels, 1+p.levels(f))
 	}
-	if md.ExtensionRanges().Len() == 0 {
+	if !l.extended {
 		l.levels = min(levels, endless)
 	}
 	return l
+}
+
+func (l *layout) add(num protowire.Number, p *part) {
+	if num >= maxDense {
+		if l.sparse == nil {
+			l.sparse = make(map[protowire.Number]*part)
+		}
+		l.sparse[num] = p
+		return
+	}
+	for len(l.parts) <= int(num) {
+		l.parts = append(l.parts, nil)
+	}
+	l.parts[num] = p
 }
 
 // newPart returns the part of a field without what is in it, or nil.
