@@ -346,3 +346,35 @@ func TestOverwideDeliveriesAreFilteredByTheCore(t *testing.T) {
 		t.Errorf("accepted %d times, want 1", d.accepted)
 	}
 }
+
+func TestWhatFailsWhileTheConnectionIsLostUsesUpNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		conn := openWire(t, w)
+		var tries, deadAfter atomic.Int64
+		handle(t, conn, "work", func(_ context.Context, m *transport.Message) (*transport.Message, error) {
+			if n := tries.Add(1); m.Attempt != int(n) {
+				t.Errorf("attempt %d, want %d: what does not count is told all the same", m.Attempt, n)
+			}
+			return nil, transport.CodeUnavailable.Errorf("the service it needs cannot be reached")
+		}, transport.WithRetry(3, time.Second, time.Second))
+		handle(t, conn, "dead.work", func(context.Context, *transport.Message) (*transport.Message, error) {
+			deadAfter.Store(tries.Load())
+			return nil, nil
+		})
+		if err := conn.Send(t.Context(), text("work", "x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the first attempt has failed
+		w.setup.Connected(errors.New("the broker is gone"))
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		if tries.Load() != 11 || deadAfter.Load() != 0 {
+			t.Errorf("%d attempts, dead after %d: want 11 within 10 s, and the message alive", tries.Load(), deadAfter.Load())
+		}
+		w.setup.Connected(nil)
+		time.Sleep(5 * time.Second)
+		if deadAfter.Load() != 13 {
+			t.Errorf("dead after %d attempts, want 13: three with a connection", deadAfter.Load())
+		}
+	})
+}

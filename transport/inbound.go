@@ -23,6 +23,7 @@ type inbound struct {
 	ctx      handlerCtx
 	key      string // in progress in b.queue until freeKey; empty when it is not
 	attempt  int
+	excused  int // of attempt, those that failed while the connection was lost
 	reply    *Message
 	err      error
 	deferred *Deferred // set while the handler runs, by Message.Defer

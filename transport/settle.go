@@ -90,9 +90,14 @@ func (c *callCtx) outlive(now time.Time, d time.Duration) {
 }
 
 // retry lets the message wait, unsettled, for its next attempt, or gives it up.
-// Its key stays in progress, so that nothing of the same key overtakes it.
+// Its key stays in progress, so that nothing of the same key overtakes it. What
+// fails while the connection is lost, as every call of the handler does, says
+// nothing about the message: it comes again without using up an attempt.
 func (in *inbound) retry() {
-	delay, again := in.b.opts.retry.Next(in.attempt)
+	if !in.b.conn.gate.IsOpen() {
+		in.excused++
+	}
+	delay, again := in.b.opts.retry.Next(in.attempt - in.excused)
 	if !again && !in.isDeadLetter() {
 		in.giveUp()
 		return
@@ -125,7 +130,7 @@ func (in *inbound) comeAgain(delay time.Duration, next func()) {
 func (in *inbound) nextAttempt() {
 	b := in.b
 	b.conn.counts.retries.Add(1)
-	again := &inbound{b: b, d: in.d, env: in.env, key: in.key, attempt: in.attempt + 1}
+	again := &inbound{b: b, d: in.d, env: in.env, key: in.key, attempt: in.attempt + 1, excused: in.excused}
 	again.prepare()
 	b.mu.Lock()
 	b.queue.Again(again)
