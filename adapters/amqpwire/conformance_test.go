@@ -15,8 +15,9 @@ import (
 func TestConformance(t *testing.T) {
 	b := amqpwire.OwnBroker(t)
 	t.Run("amqp", func(t *testing.T) { conform(t, b, b.URL(), nil) })
-	t.Run("classic", func(t *testing.T) { conform(t, b, b.URL()+"?queue=classic&prefix=classic.", nil) })
-	t.Run("single", func(t *testing.T) { conform(t, nil, b.URL()+"?single=1&prefix=single.", lonely) }) // outages: as above
+	// Outages: as above.
+	t.Run("classic", func(t *testing.T) { conform(t, nil, b.URL()+"?queue=classic&prefix=classic.", nil) })
+	t.Run("single", func(t *testing.T) { conform(t, nil, b.URL()+"?single=1&prefix=single.", lonely) })
 }
 
 // lonely is what a single active consumer cannot do, for the sake of order.
