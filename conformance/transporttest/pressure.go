@@ -147,10 +147,10 @@ func overload(ctx context.Context, e *Env) error {
 		futures[i] = f
 	}
 	start := time.Now()
-	late, cancelLate := context.WithTimeout(ctx, 2*e.Tick)
+	late, cancelLate := context.WithTimeout(ctx, 10*e.Tick)
 	defer cancelLate()
 	_, err := client.Request(late, &transport.Message{Destination: dest})
-	if d := time.Since(start); errors.Is(err, transport.CodeResourceExhausted) && d > e.Tick {
+	if d := time.Since(start); errors.Is(err, transport.CodeResourceExhausted) && d > 5*e.Tick {
 		e.Errorf("a request was refused after %v, want it quickly", d)
 	} else if err == nil {
 		e.Errorf("a request behind a blocked handler was answered")
