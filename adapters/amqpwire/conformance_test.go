@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -15,9 +17,27 @@ import (
 func TestConformance(t *testing.T) {
 	b := amqpwire.OwnBroker(t)
 	t.Run("amqp", func(t *testing.T) { conform(t, b, b.URL(), nil) })
-	// Outages: as above.
-	t.Run("classic", func(t *testing.T) { conform(t, nil, b.URL()+"?queue=classic&prefix=classic.", nil) })
-	t.Run("single", func(t *testing.T) { conform(t, nil, b.URL()+"?single=1&prefix=single.", lonely) })
+	t.Run("classic", func(t *testing.T) { vary(t, b.URL()+"?queue=classic&prefix=classic.", nil) })
+	t.Run("single", func(t *testing.T) { vary(t, b.URL()+"?single=1&prefix=single.", lonely) })
+}
+
+// queueCases are those that another kind of queue could decide: order, groups, settlement, room, and what of these came later.
+var queueCases = regexp.MustCompile(`^T(0[5-9]|15|2[234])`)
+
+// vary runs, with other queues than the default ones, the cases that these could decide; the nightly tier runs all, but for outages.
+func vary(t *testing.T, rawURL string, known map[string]string) {
+	if os.Getenv(transporttest.TierEnv) == string(transporttest.Nightly) {
+		conform(t, nil, rawURL, known)
+		return
+	}
+	report := transporttest.Execute(t.Context(), harness(nil, rawURL, known), transporttest.Options{Run: queueCases, OnResult: func(r transporttest.Result) {
+		if r.Status == transporttest.Failed {
+			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Reason)
+		}
+	}})
+	if n := report.Counts[transporttest.Passed]; !report.OK() || n < 50 {
+		t.Errorf("%d cases passed, want 50 at least: %s", n, report.Err)
+	}
 }
 
 // lonely is what a single active consumer cannot do, for the sake of order.
@@ -27,6 +47,10 @@ var lonely = map[string]string{
 }
 
 func conform(t *testing.T, b transporttest.Peer, rawURL string, known map[string]string) {
+	transporttest.Run(t, harness(b, rawURL, known))
+}
+
+func harness(b transporttest.Peer, rawURL string, known map[string]string) transporttest.Harness {
 	factory := amqpwire.Factory()
 	h := transporttest.FromURL(transport.NewRegistry(factory), rawURL, rawURL)
 	h.Share, h.Scale, h.Peer = true, 0.2, b
@@ -38,5 +62,5 @@ func conform(t *testing.T, b transporttest.Peer, rawURL string, known map[string
 		}
 		return factory.Open(ctx, transport.Setup{URL: u, Source: "raw/1", Logger: slog.New(slog.DiscardHandler), Connected: func(error) {}})
 	}
-	transporttest.Run(t, h)
+	return h
 }
