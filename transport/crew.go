@@ -10,7 +10,7 @@ import "sync"
 // the next one. Few wait, whatever was at work before.
 type crew struct {
 	mu     sync.Mutex      // guards the fields below
-	idle   []chan *binding // one for each goroutine that waits: capacity 1, written once by whoever takes it from here; the last is warmest
+	idle   []chan *binding // one for each goroutine that waits: capacity 1, written by whoever takes it from here, read by the goroutine, never closed; the last is warmest
 	closed bool            // nobody waits any more
 	ended  sync.WaitGroup  // those sent away and not gone yet; close waits for them
 }

@@ -183,7 +183,7 @@ func unavailable(host string, err error) *transport.Error {
 		return transport.CodeUnauthenticated.Errorf("%s shows a certificate that is not trusted; name the file of its authority by ca: %w", host, untrusted.Err)
 	}
 	if op := new(net.OpError); errors.As(err, &op) && op.Op == "remote error" { // an alert of TLS
-		return transport.CodeUnauthenticated.Errorf("%s refuses the certificate of this side; give cert and key that it trusts: %w", host, op.Err)
+		return transport.CodeUnauthenticated.Errorf("%s ended the handshake of TLS; where it asks for a certificate, give cert and key that it trusts: %w", host, op.Err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, err)
