@@ -125,7 +125,7 @@ func (f *file) absolute(name string) string {
 }
 
 func protoType(n *node) descriptorpb.FieldDescriptorProto_Type {
-	long := n.shape.Bits == 64 || n.shape.Type.Kind() == reflect.Int || n.shape.Type.Kind() == reflect.Uint // on every machine
+	long := n.shape.Bits == 64
 	switch n.form {
 	case boolean:
 		return descriptorpb.FieldDescriptorProto_TYPE_BOOL

@@ -74,15 +74,25 @@ func scalar(s *Shape, t reflect.Type) bool {
 	case reflect.String:
 		s.Kind = String
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		s.Kind, s.Bits = Int, t.Bits()
+		s.Kind, s.Bits = Int, wireBits(t)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		s.Kind, s.Bits = Uint, t.Bits()
+		s.Kind, s.Bits = Uint, wireBits(t)
 	case reflect.Float32, reflect.Float64:
 		s.Kind, s.Bits = Float, t.Bits()
 	default:
 		return false
 	}
 	return true
+}
+
+// wireBits returns the width of an integer type on the wire. int and uint have 64
+// bits there on every machine, so that their descriptions and schemas are the
+// same everywhere; Value checks what the machine holds.
+func wireBits(t reflect.Type) int {
+	if t.Kind() == reflect.Int || t.Kind() == reflect.Uint {
+		return 64
+	}
+	return t.Bits()
 }
 
 func (c *compiler) fillComposite(s *Shape, t reflect.Type) (err error) {

@@ -57,7 +57,7 @@ func (k Kind) String() string {
 type Shape struct {
 	Type   reflect.Type
 	Kind   Kind
-	Bits   int     // of Int, Uint and Float: 8 to 64
+	Bits   int     // of Int, Uint and Float: 8 to 64; 64 of int and uint on every machine
 	Len    int     // of Array and of Bytes in an array; -1 otherwise
 	Key    *Shape  // of Map: Bool, Int, Uint, String or Text
 	Elem   *Shape  // of Pointer, List, Array and Map

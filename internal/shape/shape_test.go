@@ -204,6 +204,15 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+func TestIntHas64BitsOnEveryMachine(t *testing.T) {
+	for _, typ := range []reflect.Type{reflect.TypeFor[int](), reflect.TypeFor[uint]()} {
+		s, err := new(Cache).Of(typ)
+		if err != nil || s.Bits != 64 {
+			t.Errorf("%s: got %+v, %v, want 64 bits: its schema must not depend on the machine", typ, s, err)
+		}
+	}
+}
+
 func TestFirstUseOfATypeIsSharedByAll(t *testing.T) {
 	var c Cache
 	var wg sync.WaitGroup
