@@ -8,9 +8,29 @@ import (
 	"github.com/polywire/polywire/codecs/protocodec"
 )
 
+// A Maker makes codecs of one format, each with caches of its own, where one
+// must not know what another has seen: in tests and in measurements.
+type Maker struct {
+	Name string
+	New  func(codecs.Limits) codecs.Codec // zero limits are the defaults
+}
+
+// Makers returns the maker of each codec, in the order of names.
+func Makers() []Maker {
+	return []Maker{
+		{"json", func(l codecs.Limits) codecs.Codec { return jsoncodec.New(jsoncodec.WithLimits(l)) }},
+		{"msgpack", func(l codecs.Limits) codecs.Codec { return msgpackcodec.New(msgpackcodec.WithLimits(l)) }},
+		{"protobuf", func(l codecs.Limits) codecs.Codec { return protocodec.New(protocodec.WithLimits(l)) }},
+	}
+}
+
 // Codecs returns a new one of each codec, with its default limits.
 func Codecs() []codecs.Codec {
-	return []codecs.Codec{jsoncodec.New(), msgpackcodec.New(), protocodec.New()}
+	var all []codecs.Codec
+	for _, m := range Makers() {
+		all = append(all, m.New(codecs.Limits{}))
+	}
+	return all
 }
 
 // Registry returns a new Registry of [Codecs].

@@ -93,3 +93,18 @@ func TestNoCodecReadsWhatAnotherWrote(t *testing.T) {
 		}
 	}
 }
+
+func TestMakersMakeWhatTheyName(t *testing.T) {
+	for _, m := range all.Makers() {
+		small, normal := m.New(codecs.Limits{MaxBytes: 16}), m.New(codecs.Limits{})
+		if small.Name() != m.Name || normal.Name() != m.Name {
+			t.Errorf("the maker of %s makes %s and %s", m.Name, small.Name(), normal.Name())
+		}
+		if _, err := small.Append(nil, aParcel()); !errors.Is(err, codecs.ErrLimit) {
+			t.Errorf("%s with 16 bytes: got %v, want an error of the limit", m.Name, err)
+		}
+		if _, err := normal.Append(nil, aParcel()); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package all_test
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/all"
 )
 
@@ -25,4 +27,16 @@ func ExampleCodecs() {
 	// json application/json
 	// msgpack application/vnd.msgpack
 	// protobuf application/protobuf
+}
+
+func ExampleMakers() {
+	for _, m := range all.Makers() {
+		codec := m.New(codecs.Limits{MaxBytes: 8})
+		_, err := codec.Append(nil, "more than eight bytes")
+		fmt.Println(m.Name, errors.Is(err, codecs.ErrLimit))
+	}
+	// Output:
+	// json true
+	// msgpack true
+	// protobuf true
 }
