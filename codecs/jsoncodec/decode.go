@@ -167,7 +167,7 @@ func (d *decoder) optional(s *shape.Shape, v shape.Value, lex lexeme) error {
 	if err := d.count(s.Elem); err != nil {
 		return err
 	}
-	return d.value(s.Elem, v.SetNew(), lex)
+	return d.value(s.Elem, v.SetNew(s.Elem), lex)
 }
 
 func (d *decoder) object(s *shape.Shape, v shape.Value) error {

@@ -136,7 +136,7 @@ func (d *decoder) optional(s *shape.Shape, v shape.Value, k kind) error {
 	if err := d.count(1, s.Elem); err != nil {
 		return err
 	}
-	return d.value(s.Elem, v.SetNew())
+	return d.value(s.Elem, v.SetNew(s.Elem))
 }
 
 func (d *decoder) object(s *shape.Shape, v shape.Value) error {

@@ -65,7 +65,7 @@ var (
 
 func (d *decoder) root(p *plan, v shape.Value) error {
 	if p.root.pointer {
-		v = v.SetNew()
+		v = v.SetNew(p.root.shape)
 	}
 	if p.root.form == instant {
 		return d.timestamp(v)
@@ -181,7 +181,7 @@ func (d *decoder) pointed(n *node, v shape.Value) error {
 	if err := d.count(n.shape); err != nil {
 		return err
 	}
-	return d.value(n, v.SetNew())
+	return d.value(n, v.SetNew(n.shape))
 }
 
 // any reads a list item, or what a key leads to.
@@ -454,7 +454,7 @@ func (d *decoder) entry(f *field, w *shape.MapWriter) error {
 		if err := d.count(f.item.shape); err != nil {
 			return err
 		}
-		value.SetNew()
+		value.SetNew(f.item.shape)
 	}
 	d.end = outer
 	return w.End()

@@ -147,7 +147,7 @@ func newPlan(s *shape.Shape, lock *Lock) (*plan, error) {
 	p := planner{lock: lock, plan: &plan{}, made: make(map[*shape.Shape]*message)}
 	err := p.root(s)
 	if err != nil {
-		return nil, shape.InField(err, s.Type.String())
+		return nil, shape.InField(err, s.String())
 	}
 	return p.plan, nil
 }

@@ -17,7 +17,7 @@ type Cache struct {
 	// Of returns its error. It is set before first use.
 	Plan func(*Shape) (any, error)
 
-	shapes sync.Map // reflect.Type to *Shape; written under mu, read without
+	shapes sync.Map // reflect.Type, or a *Shape that Make made, to *Shape; written under mu, read without
 
 	mu    sync.Mutex // held while a type is compiled; guards count
 	count int        // of shapes
@@ -28,12 +28,28 @@ func (c *Cache) Of(t reflect.Type) (*Shape, error) {
 	if s, ok := c.shapes.Load(t); ok {
 		return s.(*Shape), nil
 	}
+	return c.add(t, func() (*Shape, error) { return compile(t) })
+}
+
+// OfMade returns s, which Make has made, with the Plan of the cache.
+func (c *Cache) OfMade(s *Shape) (*Shape, error) {
+	if planned, ok := c.shapes.Load(s); ok {
+		return planned.(*Shape), nil
+	}
+	return c.add(s, func() (*Shape, error) { return s, nil })
+}
+
+// add keeps what compile returns for key.
+func (c *Cache) add(key any, compile func() (*Shape, error)) (*Shape, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s, ok := c.shapes.Load(t); ok {
+	if s, ok := c.shapes.Load(key); ok {
 		return s.(*Shape), nil
 	}
-	s, err := c.compile(t)
+	s, err := compile()
+	if err == nil && c.Plan != nil {
+		s, err = c.planned(s)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,22 +57,28 @@ func (c *Cache) Of(t reflect.Type) (*Shape, error) {
 		c.shapes.Clear()
 		c.count = 0
 	}
-	c.shapes.Store(t, s)
+	c.shapes.Store(key, s)
 	c.count++
 	return s, nil
 }
 
-func (c *Cache) compile(t reflect.Type) (*Shape, error) {
-	s, err := compile(t)
-	if err != nil || c.Plan == nil {
-		return s, err
+// planned returns s with its Plan; what Make has made belongs to other caches too.
+func (c *Cache) planned(s *Shape) (*Shape, error) {
+	plan, err := c.Plan(s)
+	if s.made {
+		own := *s
+		s = &own
 	}
-	s.Plan, err = c.Plan(s)
+	s.Plan = plan
 	return s, err
 }
 
-// Source returns v, or what v points to, for reading.
+// Source returns v, or what v points to, for reading. What a Dynamic holds is read too.
 func (c *Cache) Source(v any) (*Shape, Value, error) {
+	if d, ok := v.(*Dynamic); ok && d != nil {
+		s, err := c.OfMade(d.shape)
+		return s, d.value, err
+	}
 	rv := reflect.ValueOf(v)
 	if !rv.IsValid() {
 		return nil, Value{}, errors.New("the value is nil")
@@ -71,8 +93,12 @@ func (c *Cache) Source(v any) (*Shape, Value, error) {
 	return s, Value{rv}, err
 }
 
-// Target returns what v points to, for writing.
+// Target returns what v points to, or what a Dynamic holds, for writing.
 func (c *Cache) Target(v any) (*Shape, Value, error) {
+	if d, ok := v.(*Dynamic); ok && d != nil {
+		s, err := c.OfMade(d.shape)
+		return s, d.value, err
+	}
 	rv := reflect.ValueOf(v)
 	switch {
 	case !rv.IsValid():

@@ -9,8 +9,7 @@ import (
 // fillStruct collects the exported fields of t, those of embedded structs in
 // place of the embedded field.
 func (c *compiler) fillStruct(s *Shape, t reflect.Type) error {
-	s.Kind = Struct
-	s.byName = make(map[string]int)
+	s.Kind, s.Name = Struct, t.Name()
 	if err := c.addFields(s, t, nil); err != nil {
 		return err
 	}
@@ -18,6 +17,12 @@ func (c *compiler) fillStruct(s *Shape, t reflect.Type) error {
 		return unsupported("%s has no exported field, so nothing of it would be carried; export one, "+
 			"give it MarshalText and UnmarshalText, or tag the field `wire:\"-\"`", t)
 	}
+	return s.index()
+}
+
+// index fills byName, and refuses two fields of one name or number.
+func (s *Shape) index() error {
+	s.byName = make(map[string]int)
 	byNumber := make(map[int]string)
 	for i := range s.Fields {
 		f := &s.Fields[i]
@@ -74,9 +79,8 @@ func (c *compiler) addField(s *Shape, f reflect.StructField, index []int) error 
 		}
 		return nil
 	}
-	if !validName(tag.name) {
-		return unsupported("the name %s cannot be carried by every format; want letters, digits, '_', '-' or '.', "+
-			"not starting with one of the last two or a digit", fmt.Sprintf("%q", tag.name))
+	if err := checkName(tag.name); err != nil {
+		return err
 	}
 	fs, err := c.shape(f.Type)
 	if err != nil {
@@ -86,6 +90,15 @@ func (c *compiler) addField(s *Shape, f reflect.StructField, index []int) error 
 		Name: tag.name, GoName: f.Name, Number: tag.number, Shape: fs, OmitZero: tag.omitZero, index: index,
 	})
 	return nil
+}
+
+// checkName refuses the name of a field that some format has no place for.
+func checkName(name string) error {
+	if validName(name) {
+		return nil
+	}
+	return unsupported("the name %s cannot be carried by every format; want letters, digits, '_', '-' or '.', "+
+		"not starting with one of the last two or a digit", fmt.Sprintf("%.64q", name))
 }
 
 // isPlain reports whether a struct type is described by its fields.

@@ -56,6 +56,7 @@ func (k Kind) String() string {
 // A Shape is the plan of one type. It is immutable and may refer to itself.
 type Shape struct {
 	Type   reflect.Type
+	Name   string // of Struct: that of the type, without its package; empty if it has none
 	Kind   Kind
 	Bits   int     // of Int, Uint and Float: 8 to 64; 64 of int and uint on every machine
 	Len    int     // of Array and of Bytes in an array; -1 otherwise
@@ -64,6 +65,7 @@ type Shape struct {
 	Fields []Field // of Struct, in the order of declaration, embedded ones in place
 	Plan   any     // what Cache.Plan made, of shapes that a Cache returns
 
+	made   bool           // by Make
 	byName map[string]int // of Struct: positions in Fields
 	column reflect.Type   // of Map: []T, which holds the values while they are sorted
 	keys   reflect.Type   // of Map: []K, likewise
@@ -81,6 +83,18 @@ type Field struct {
 	OmitZero bool
 
 	index []int // of reflect.Value.FieldByIndex; never through a pointer
+}
+
+// String returns the type as error texts name it.
+func (s *Shape) String() string {
+	switch {
+	case s.Type != nil && !s.made:
+		return s.Type.String()
+	case s.Name != "":
+		return s.Name
+	default:
+		return s.Kind.String()
+	}
 }
 
 // FindField returns the position of the field of that name in Fields. hint is

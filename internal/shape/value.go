@@ -73,7 +73,13 @@ func (v Value) AppendText(dst []byte) ([]byte, error) {
 func (v Value) IsNil() bool { return v.rv.IsNil() }
 
 // Elem returns what a Pointer points to.
-func (v Value) Elem() Value { return Value{v.rv.Elem()} }
+func (v Value) Elem() Value {
+	rv := v.rv
+	if rv.Kind() == reflect.Interface { // a link
+		rv = rv.Elem()
+	}
+	return Value{rv.Elem()}
+}
 
 // Len returns the number of items of a List or Array or of entries of a Map.
 func (v Value) Len() int { return v.rv.Len() }
@@ -205,10 +211,11 @@ func (v Value) SetText(text []byte) error {
 	return nil
 }
 
-// SetNew lets a Pointer point to a new zero value and returns that.
-func (v Value) SetNew() Value {
-	v.rv.Set(reflect.New(v.rv.Type().Elem()))
-	return v.Elem()
+// SetNew lets a Pointer to elem point to a new zero value and returns that.
+func (v Value) SetNew(elem *Shape) Value {
+	p := reflect.New(elem.Type)
+	v.rv.Set(p)
+	return Value{p.Elem()}
 }
 
 // Item returns item i of a List, which it makes one longer if i is its length.

@@ -110,7 +110,7 @@ func (p *param) read(params url.Values, request any) error {
 	case len(texts) > 1:
 		return p.wrap(fmt.Errorf("is given %d times, want it once", len(texts)))
 	case s.Kind == shape.Pointer:
-		return p.wrap(setText(s.Elem, v.SetNew(), texts[0]))
+		return p.wrap(setText(s.Elem, v.SetNew(s.Elem), texts[0]))
 	default:
 		return p.wrap(setText(s, v, texts[0]))
 	}
