@@ -10,8 +10,9 @@ import (
 // struct with wire tags that every format takes, and a value that is the same in
 // every run on every machine.
 type Workload struct {
-	Name string // one lower-case word, as benchmarks have it: "order"
-	What string // what it is made of, for people
+	Name  string // one lower-case word, as benchmarks have it: "order"
+	What  string // what it is made of, for people
+	Items int    // records, readings or entries in one value; 1 where it is one thing
 
 	// New returns a pointer to a fresh value that the caller owns. All values of a
 	// workload are equal.
@@ -25,20 +26,20 @@ type Workload struct {
 // caller's own.
 func Workloads() []Workload {
 	return []Workload{
-		workload("order", "a flat struct of nine fields", func(r *random) *flatOrder { o := r.order(); return &o }),
-		workload("document", "a nested struct with a list, a map, bytes, a time and an optional part", (*random).document),
-		workload("list", "500 flat structs", (*random).list),
-		workload("series", "1,000 measurements as numbers in lists", (*random).series),
-		workload("text", "16 KiB of text in several scripts, with what formats must escape", (*random).text),
-		workload("blob", "64 KiB of bytes that do not compress", (*random).blob),
-		workload("map", "two maps of 256 entries", (*random).wideMap),
-		workload("sparse", "33 fields, of which 7 are there", (*random).sparse),
+		workload("order", "a flat struct of nine fields", 1, func(r *random) *flatOrder { o := r.order(); return &o }),
+		workload("document", "a nested struct with a list, a map, bytes, a time and an optional part", 1, (*random).document),
+		workload("list", "500 flat structs", 500, (*random).list),
+		workload("series", "1,000 measurements as numbers in lists", 1000, (*random).series),
+		workload("text", "16 KiB of text in several scripts, with what formats must escape", 1, (*random).text),
+		workload("blob", "64 KiB of bytes that do not compress", 1, (*random).blob),
+		workload("map", "two maps of 256 entries", 512, (*random).wideMap),
+		workload("sparse", "33 fields, of which 7 are there", 1, (*random).sparse),
 	}
 }
 
-func workload[T any](name, what string, fill func(*random) *T) Workload {
+func workload[T any](name, what string, items int, fill func(*random) *T) Workload {
 	return Workload{
-		Name: name, What: what,
+		Name: name, What: what, Items: items,
 		New:  func() any { return fill(newRandom(name)) },
 		Zero: func() any { return new(T) },
 	}
