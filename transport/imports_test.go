@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/shape":            {},
 	"internal/intern":           {},
 	"internal/nearest":          {},
+	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
