@@ -61,8 +61,12 @@ var (
 // An Option changes what New makes.
 type Option func(*Codec)
 
-// WithLimits sets the limits for both directions. Whatever MaxDepth says, the
-// engine reads at most 10,000 levels.
+// maxDepth is the most that Limits.MaxDepth can ask for: the engine reads no
+// more, and writing recurses.
+const maxDepth = 10_000
+
+// WithLimits sets the limits for both directions. Whatever MaxDepth says, at most
+// 10,000 levels are read and written.
 func WithLimits(l codecs.Limits) Option {
 	return func(c *Codec) { c.given = l }
 }
@@ -73,6 +77,7 @@ func New(opts ...Option) *Codec {
 	for _, opt := range opts {
 		opt(c)
 	}
+	c.given.MaxDepth = min(c.given.MaxDepth, maxDepth)
 	c.limits = c.given.WithDefaults()
 	return c
 }

@@ -42,9 +42,7 @@ func (e *encoder) value(s *shape.Shape, v shape.Value) error {
 	case shape.String:
 		return e.quote(v.Str())
 	case shape.Bytes:
-		e.buf = append(e.buf, '"')
-		e.buf = base64.StdEncoding.AppendEncode(e.buf, v.Bytes())
-		e.buf = append(e.buf, '"')
+		return e.base64(v.Bytes())
 	case shape.Time:
 		return e.time(v)
 	case shape.Text:
@@ -158,7 +156,24 @@ func (e *encoder) count(n int) error {
 	return e.limits.CheckElements(e.elements)
 }
 
+// room checks the size before n bytes more: a list may hold one long text many
+// times.
+func (e *encoder) room(n int) error { return e.limits.CheckBytes(len(e.buf) - e.base + n) }
+
+func (e *encoder) base64(b []byte) error {
+	if err := e.room(base64.StdEncoding.EncodedLen(len(b))); err != nil {
+		return err
+	}
+	e.buf = append(e.buf, '"')
+	e.buf = base64.StdEncoding.AppendEncode(e.buf, b)
+	e.buf = append(e.buf, '"')
+	return nil
+}
+
 func (e *encoder) quote(s string) (err error) {
+	if err := e.room(len(s)); err != nil {
+		return err
+	}
 	if e.buf, err = jsontext.AppendQuote(e.buf, s); err != nil {
 		return errUTF8
 	}
@@ -167,6 +182,9 @@ func (e *encoder) quote(s string) (err error) {
 
 func (e *encoder) quoteText(v shape.Value) (err error) {
 	if e.text, err = v.AppendText(e.text[:0]); err != nil {
+		return err
+	}
+	if err := e.room(len(e.text)); err != nil {
 		return err
 	}
 	if e.buf, err = jsontext.AppendQuote(e.buf, e.text); err != nil {

@@ -102,7 +102,14 @@ func (e *encoder) float(s *shape.Shape, v shape.Value) error {
 	return e.engine.EncodeFloat64(v.Float())
 }
 
+// room checks the size before n bytes more: a list may hold one long text many
+// times.
+func (e *encoder) room(n int) error { return e.limits.CheckBytes(len(e.buf) - e.base + n) }
+
 func (e *encoder) str(s string) error {
+	if err := e.room(len(s)); err != nil {
+		return err
+	}
 	if !utf8.ValidString(s) {
 		return errUTF8
 	}
@@ -111,6 +118,9 @@ func (e *encoder) str(s string) error {
 
 // bytes writes b; the engine's EncodeBytes would write a nil slice as nil.
 func (e *encoder) bytes(b []byte) error {
+	if err := e.room(len(b)); err != nil {
+		return err
+	}
 	_ = e.engine.EncodeBytesLen(len(b))
 	e.buf = append(e.buf, b...)
 	return nil
@@ -250,7 +260,7 @@ func (e *encoder) key(s *shape.Shape, text string) error {
 		}
 		return e.engine.EncodeUint(u)
 	default:
-		return e.engine.EncodeString(text) // Entries has checked that it is UTF-8
+		return e.str(text)
 	}
 }
 
