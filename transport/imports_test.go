@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
 	"adapters/all":              {module + "transport", module + "adapters/"},
 	"conformance":               {},
+	"conformance/codectest":     {module + "codecs"},
 	"conformance/transporttest": {module + "transport"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 }
