@@ -5,7 +5,7 @@ package protocodec
 import (
 	"testing"
 
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb"
+	"github.com/polywire/polywire/internal/testpb"
 )
 
 // The race detector drops pooled values at random, so this counts without it.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb"
+	"github.com/polywire/polywire/internal/testpb"
 	"google.golang.org/protobuf/proto"
 )
 

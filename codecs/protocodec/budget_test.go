@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/polywire/polywire/codecs"
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb"
+	"github.com/polywire/polywire/internal/testpb"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 

@@ -3,7 +3,7 @@ package protocodec
 import (
 	"testing"
 
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb"
+	"github.com/polywire/polywire/internal/testpb"
 	"google.golang.org/protobuf/proto"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/polywire/polywire/codecs"
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb"
-	"github.com/polywire/polywire/codecs/protocodec/internal/testpb/opaquepb"
+	"github.com/polywire/polywire/internal/testpb"
+	"github.com/polywire/polywire/internal/testpb/opaquepb"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
