@@ -23,11 +23,12 @@ var allowed = map[string][]string{
 	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/all":                {module + "codecs", module + "codecs/"},
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
-	"codecs/msgpackcodec":       {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},
+	"codecs/msgpackcodec":       {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},
 	"codecs/protocodec":         {module + "codecs", module + "internal/shape", module + "internal/intern", "google.golang.org/protobuf/"},
 	"internal/router":           {module + "transport", module + "internal/router/"},
 	"internal/reconnect":        {module + "transport"},
 	"internal/shape":            {},
+	"internal/protoshape":       {module + "codecs", module + "internal/shape", "google.golang.org/protobuf/"},
 	"internal/intern":           {},
 	"internal/nearest":          {},
 	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
