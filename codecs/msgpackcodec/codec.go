@@ -24,8 +24,9 @@
 //   - map keys are strings, integers or booleans, in the order of their text, so
 //     equal values have equal encodings.
 //
-// Generated messages of Protobuf are refused, when the type is checked and when
-// one is encoded or decoded: the JSON codec carries them.
+// Generated messages of Protobuf, open, hybrid and opaque, are carried as plain
+// structs with the JSON names of their fields; unknown fields are dropped, and
+// extensions that are set refused. docs/formats/messages.md has the table.
 //
 // The engine is github.com/vmihailenco/msgpack/v5: primitives of its Encoder and
 // Decoder write and read every value. It trusts what it reads (five bytes make
@@ -46,6 +47,7 @@ import (
 	"sync"
 
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/protoshape"
 	"github.com/polywire/polywire/internal/shape"
 	"google.golang.org/protobuf/proto"
 )
@@ -58,6 +60,7 @@ type Codec struct {
 	given    codecs.Limits // as WithLimits has it
 	limits   codecs.Limits // with defaults; those of decoding follow the input
 	shapes   shape.Cache
+	messages protoshape.Messages
 	encoders sync.Pool // of *encoder; one holds no output between calls
 	decoders sync.Pool // of *decoder; one holds no input between calls
 }
@@ -108,13 +111,16 @@ func (c *Codec) CheckType(t reflect.Type) error {
 	if t == nil {
 		return fail("check", -1, errors.New("the type is nil"))
 	}
-	if isMessage(t) {
-		return fail("check", -1, refuseMessage(t))
+	plain, isMessage, err := c.messages.OfType(t)
+	switch {
+	case isMessage && err == nil:
+		_, _, err = c.shapes.Source(plain)
+	case !isMessage && t.Kind() == reflect.Pointer:
+		_, err = c.shapes.Of(t.Elem())
+	case !isMessage:
+		_, err = c.shapes.Of(t)
 	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if _, err := c.shapes.Of(t); err != nil {
+	if err != nil {
 		return fail("check", -1, err)
 	}
 	return nil
@@ -131,7 +137,11 @@ func (c *Codec) Append(dst []byte, v any) ([]byte, error) {
 
 func (c *Codec) append(dst []byte, v any) ([]byte, error) {
 	if m, ok := v.(proto.Message); ok {
-		return dst, refuseMessage(reflect.TypeOf(m))
+		plain, err := c.messages.Plain(m, c.limits)
+		if err != nil {
+			return dst, err
+		}
+		v = plain
 	}
 	s, value, err := c.shapes.Source(v)
 	if err != nil {
@@ -148,7 +158,7 @@ func (c *Codec) append(dst []byte, v any) ([]byte, error) {
 // Decode reads the one MessagePack value of src into v.
 func (c *Codec) Decode(src []byte, v any) error {
 	if m, ok := v.(proto.Message); ok {
-		return fail("decode", 0, refuseMessage(reflect.TypeOf(m)))
+		return c.decodeMessage(src, m)
 	}
 	s, target, err := c.shapes.Target(v)
 	if err != nil {

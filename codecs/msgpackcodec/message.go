@@ -1,20 +1,18 @@
 package msgpackcodec
 
-import (
-	"fmt"
-	"reflect"
+import "google.golang.org/protobuf/proto"
 
-	"github.com/polywire/polywire/codecs"
-	"google.golang.org/protobuf/proto"
-)
-
-// isMessage reports whether t is a generated message, or a pointer to one.
-func isMessage(t reflect.Type) bool {
-	message := reflect.TypeFor[proto.Message]()
-	return t.Implements(message) || t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(message)
-}
-
-// refuseMessage is the error of every generated message.
-func refuseMessage(t reflect.Type) error {
-	return fmt.Errorf("%w: %s is a generated message, which msgpack does not carry yet; use json for it, or a plain struct", codecs.ErrUnsupported, t)
+// decodeMessage reads src into m by way of a plain value.
+func (c *Codec) decodeMessage(src []byte, m proto.Message) error {
+	plain, err := c.messages.Empty(m)
+	if err != nil {
+		return fail("decode", 0, err)
+	}
+	if err := c.Decode(src, plain); err != nil {
+		return err
+	}
+	if err := c.messages.Fill(m, plain); err != nil {
+		return fail("decode", int64(len(src)), err)
+	}
+	return nil
 }
