@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport/internal/correlate"
+	"github.com/polywire/polywire/transport/internal/hooks"
 	"github.com/polywire/polywire/transport/internal/limit"
 )
 
@@ -138,6 +139,7 @@ type call struct {
 	sent  atomic.Bool // env is in use
 	// replies takes what a Gather collects; nil for the other operations.
 	replies func(*Envelope)
+	answers []func(*Message) (*Message, error) // of OnAnswer
 }
 
 func newCall(c *Conn) *call { return &call{conn: c} }
@@ -202,10 +204,16 @@ func (c *call) expired() error {
 type callKey struct{}
 
 func (c *call) Value(key any) any {
-	if _, ok := key.(callKey); ok {
+	switch key.(type) {
+	case callKey, hooks.Call:
 		return c
 	}
 	return c.callCtx.Value(key)
+}
+
+// OnAnswer lets an outbound step change the answers to a Gather, which come after it has returned. See [hooks.Call].
+func (c *call) OnAnswer(change func(*Message) (*Message, error)) {
+	c.answers = append(c.answers, change)
 }
 
 func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallOption) (*Message, error) {

@@ -101,7 +101,14 @@ func (g *Gathering) add(e *Envelope) {
 		from = e.ID
 	}
 	r := Result{From: from}
-	if r.Message, r.Err = g.conn.received(e); r.Err != nil {
+	r.Message, r.Err = g.conn.received(e)
+	for _, change := range g.call.answers {
+		if r.Err == nil {
+			r.Message, r.Err = change(r.Message)
+		}
+	}
+	if r.Err != nil {
+		r.Message = nil
 		r.Err = g.conn.fail(opGather, e.Destination, r.Err)
 	}
 	g.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/polywire/polywire/transport/internal/hooks"
 )
 
 // An inbound is one delivery on its way through the core:
@@ -27,6 +29,23 @@ type inbound struct {
 	reply    *Message
 	err      error
 	deferred *Deferred // set while the handler runs, by Message.Defer
+	change   changer   // of OnDeferred, for a deferred reply; or nil
+}
+
+// A changer is what an inbound middleware does to a reply that is given after it has returned.
+type changer = interface {
+	Deferred(msg, reply *Message) (*Message, error)
+}
+
+// changers do it one after the other.
+type changers [2]changer
+
+func (c changers) Deferred(msg, reply *Message) (*Message, error) {
+	reply, err := c[0].Deferred(msg, reply)
+	if err != nil {
+		return nil, err
+	}
+	return c[1].Deferred(msg, reply)
 }
 
 // A handlerCtx is the ctx of one attempt's handler.
@@ -38,10 +57,19 @@ type handlerCtx struct {
 type inboundKey struct{}
 
 func (c *handlerCtx) Value(key any) any {
-	if _, ok := key.(inboundKey); ok {
+	switch key.(type) {
+	case inboundKey, hooks.Handling:
 		return c.in
 	}
 	return c.callCtx.Value(key)
+}
+
+// OnDeferred lets an inbound middleware change a reply that is given after it has returned. See [hooks.Handling].
+func (in *inbound) OnDeferred(c changer) {
+	if in.change != nil {
+		c = changers{c, in.change}
+	}
+	in.change = c
 }
 
 // Inbound returns the message that the handler of ctx is handling, or nil
@@ -186,6 +214,9 @@ func (in *inbound) deferReply() (*Deferred, error) {
 // answerLater is Deferred.Reply.
 func (in *inbound) answerLater(reply *Message, err error) error {
 	late := in.wantsReply() && in.ctx.Err() != nil
+	if in.change != nil && err == nil && reply != nil {
+		reply, err = in.change.Deferred(&in.env.Message, reply)
+	}
 	in.reply, in.err = reply, err
 	in.settle()
 	if late {
