@@ -13,6 +13,8 @@ import (
 const (
 	contentType    = "Content-Type"
 	accept         = "Accept"
+	encoding       = "Content-Encoding"
+	acceptEncoding = "Accept-Encoding"
 	headerList     = "Polywire-Header" // application fields that HTTP cannot carry under their own names
 	paramList      = "Polywire-Param"
 	codeField      = "Polywire-Code"
@@ -92,12 +94,12 @@ func putFields(h http.Header, e *transport.Envelope, acceptFree bool) {
 			h[http.CanonicalHeaderKey(key)] = []string{value}
 		}
 	}
-	putApplication(h, e.Header)
+	putApplication(h, e.Header, acceptFree)
 }
 
 // putApplication writes the application's fields: under their own names where
 // those arrive as they are through any proxy, else in the list of escaped ones.
-func putApplication(h http.Header, fields transport.Header) {
+func putApplication(h http.Header, fields transport.Header, acceptFree bool) {
 	if fields.Len() == 0 {
 		return
 	}
@@ -105,7 +107,8 @@ func putApplication(h http.Header, fields transport.Header) {
 	for key, value := range fields.All() {
 		order = append(order, key)
 		name := http.CanonicalHeaderKey(key)
-		if h[name] != nil || reserved(name) || !plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
+		owned := reserved(name) && !shared(name, value) || name == acceptEncoding && !acceptFree
+		if h[name] != nil || owned || !plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
 			h[headerList] = append(h[headerList], key+"="+escape(value))
 			listed = append(listed, key)
 			continue
@@ -140,7 +143,7 @@ func takeFields(h http.Header, e *transport.Envelope) error {
 			if err := takeReserved(h, name, e); err != nil {
 				return err
 			}
-		case !reserved(name):
+		case !reserved(name) || shared(name, h.Get(name)) || name == encoding && h.Get(name) != "identity":
 			own = append(own, name)
 		}
 	}
@@ -249,6 +252,18 @@ func reserved(name string) bool {
 		if strings.HasPrefix(name, family) {
 			return true
 		}
+	}
+	return false
+}
+
+// shared reports whether a field of HTTP's is the application's too: what compresses
+// bodies, in the sense of HTTP, so that others than ours can do it.
+func shared(name, value string) bool {
+	switch name {
+	case encoding:
+		return value == "gzip" || value == "zstd"
+	case acceptEncoding:
+		return strings.Contains(value, "gzip") || strings.Contains(value, "zstd")
 	}
 	return false
 }

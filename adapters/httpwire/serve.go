@@ -120,8 +120,10 @@ func (v *visit) message(destination string) (*transport.Envelope, error) {
 
 func (v *visit) fields(e *transport.Envelope) error {
 	h := v.r.Header
-	if c := h.Get("Content-Encoding"); c != "" && c != "identity" {
-		return invalid("content-encoding %.32q: send the body as it is", c)
+	switch c := strings.Join(h[encoding], ", "); c {
+	case "", "identity", "gzip", "zstd": // a field of the message, for whoever reads it
+	default:
+		return invalid("content-encoding %.32q: send the body as it is, or in gzip or zstd", c)
 	}
 	if err := takeFields(h, e); err != nil {
 		return err
