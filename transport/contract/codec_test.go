@@ -144,6 +144,33 @@ func TestABodyThatCannotBeReadNeverReachesTheHandler(t *testing.T) {
 	}
 }
 
+func TestACompressedBodyThatNobodyInflatedIsNotRead(t *testing.T) {
+	ctx, conn := t.Context(), open(t)
+	_, err := ask.Handle(ctx, use(t, conn, jsoncodec.New()), echoID)
+	must(t, err)
+	for encoding, refused := range map[string]bool{"gzip": true, "ZSTD": true, "br": true, "identity": false, "utf-8": false} {
+		msg := &transport.Message{Destination: "test.ask", ContentType: "application/json", Body: []byte(`{"id":"7"}`)}
+		msg.Header.Set("content-encoding", encoding)
+		_, err := conn.Request(ctx, msg)
+		if !refused {
+			must(t, err)
+			continue
+		}
+		if e := wantCode(t, err, transport.CodeInvalidArgument); !strings.Contains(e.Message, "compressed by "+encoding) || !strings.Contains(e.Message, "transport/middleware/compress") {
+			t.Errorf("%s: got %q", encoding, e.Message)
+		}
+	}
+	_, err = conn.Handle(ctx, "test.packed", func(context.Context, *transport.Message) (*transport.Message, error) {
+		reply := &transport.Message{ContentType: "application/json", Body: []byte(`{}`)}
+		reply.Header.Set("content-encoding", "gzip")
+		return reply, nil
+	})
+	must(t, err)
+	packed := contract.NewMethod[askRequest, askReply]("test.packed")
+	_, err = packed.On(use(t, conn, jsoncodec.New())).Request(ctx, &askRequest{})
+	wantCode(t, err, transport.CodeInternal)
+}
+
 func TestAReplyThatCannotBeReadIsInternal(t *testing.T) {
 	ctx, conn := t.Context(), open(t)
 	replies := map[string]*transport.Message{

@@ -192,6 +192,9 @@ func (p *plan) readReply(reply *transport.Message, value any) error {
 	if reply == nil || len(reply.Body) == 0 && reply.ContentType == "" {
 		return errors.New("it is empty: the handler returned no value")
 	}
+	if err := uncompressed(reply); err != nil {
+		return err
+	}
 	codec, err := p.codecFor(reply.ContentType)
 	if err != nil {
 		return err
@@ -208,6 +211,9 @@ func (p *plan) read(msg *transport.Message, value any) error {
 	bare := len(p.spec.params) > 0 && len(msg.Body) == 0 && msg.ContentType == ""
 	if !bare { // as of a GET: all that it says is in its params
 		codec, err := p.codecFor(msg.ContentType)
+		if err == nil {
+			err = uncompressed(msg)
+		}
 		if err != nil {
 			return transport.CodeInvalidArgument.Errorf("%w", err)
 		}
@@ -219,6 +225,15 @@ func (p *plan) read(msg *transport.Message, value any) error {
 		if err := p.spec.params[i].read(msg.Params, value); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// uncompressed refuses a body that no middleware has inflated: some codecs would read a value in it.
+func uncompressed(msg *transport.Message) error {
+	switch encoding := msg.Header.Get("content-encoding"); strings.ToLower(encoding) {
+	case "gzip", "zstd", "br", "deflate", "compress", "lz4", "snappy":
+		return fmt.Errorf("the body is compressed by %s, and this connection has no middleware that inflates it: add transport/middleware/compress, or send it as it is", encoding)
 	}
 	return nil
 }
