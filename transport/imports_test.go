@@ -43,6 +43,8 @@ var allowed = map[string][]string{
 	"conformance/codectest":     {module + "codecs"},
 	"conformance/transporttest": {module + "transport"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
+
+	"transport/middleware/compress": {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
 }
 
 func TestWhoMayImportWhom(t *testing.T) {
