@@ -12,6 +12,7 @@ import (
 	"github.com/polywire/polywire/internal/nearest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/config"
+	"github.com/polywire/polywire/transport/middleware/compress"
 )
 
 // A target is what a command talks to: a URL, or a configuration file.
@@ -89,7 +90,10 @@ func (t *target) connect(ctx context.Context) (connection, error) {
 }
 
 func (t *target) options() config.Options {
-	return config.Options{Registry: t.a.registry, Codecs: t.a.codecs, Profile: t.profile, Service: t.service, Client: t.service == ""}
+	return config.Options{
+		Registry: t.a.registry, Codecs: t.a.codecs, Compress: compress.Configure,
+		Profile: t.profile, Service: t.service, Client: t.service == "",
+	}
 }
 
 // explain adds the scheme that was probably meant.

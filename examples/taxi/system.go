@@ -20,6 +20,7 @@ import (
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/config"
 	"github.com/polywire/polywire/transport/contract"
+	"github.com/polywire/polywire/transport/middleware/compress"
 )
 
 //go:embed taxi.yaml
@@ -61,7 +62,10 @@ func (s *system) open(ctx context.Context, name string) (*config.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := config.Options{Registry: s.registry, Codecs: known, Profile: s.o.profile, Codec: s.o.codec, Client: name == riderName}
+	o := config.Options{
+		Registry: s.registry, Codecs: known, Compress: compress.Configure,
+		Profile: s.o.profile, Codec: s.o.codec, Client: name == riderName,
+	}
 	if !o.Client {
 		o.Service = name
 	}

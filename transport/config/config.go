@@ -19,6 +19,7 @@ type Options struct {
 	Service  string                      // which of the file's services this process is; "" is all of them: every destination is local
 	Client   bool                        // this process is none of the services, and calls them where the file says they are
 	Codec    string                      // instead of every codec of the file; or ""
+	Compress Compress                    // of transports that the file compresses, as compress.Configure; nil refuses them
 	Getenv   func(string) (string, bool) // for ${NAME}; nil is os.LookupEnv
 }
 
@@ -40,6 +41,7 @@ type wire struct {
 	name     string
 	url      string // with its secrets
 	codec    string
+	compress *compression // nil is none
 	features transport.Features
 }
 
@@ -73,8 +75,9 @@ type Route struct {
 	Transport string             `json:"transport"`         // its name in the file
 	URL       string             `json:"url"`               // redacted
 	Codec     string             `json:"codec,omitempty"`
-	Timeout   time.Duration      `json:"timeout,omitempty"` // bounds every call; 0 is none beside the library's own
-	Adapter   string             `json:"adapter"`           // as in Features
+	Compress  string             `json:"compress,omitempty"` // as "zstd from 1KiB on, agreed"; "" is not at all
+	Timeout   time.Duration      `json:"timeout,omitempty"`  // bounds every call; 0 is none beside the library's own
+	Adapter   string             `json:"adapter"`            // as in Features
 	Features  transport.Features `json:"-"`
 }
 
@@ -124,7 +127,7 @@ func (c *Config) Route(destination string) Route {
 func (c *Config) public(r *route) Route {
 	return Route{
 		Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
-		Codec: r.codec, Timeout: r.timeout, Features: r.wire.features, Adapter: r.wire.features.Adapter,
+		Codec: r.codec, Compress: r.wire.compress.String(), Timeout: r.timeout, Features: r.wire.features, Adapter: r.wire.features.Adapter,
 	}
 }
 

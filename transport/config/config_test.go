@@ -17,6 +17,7 @@ import (
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/config"
 	"github.com/polywire/polywire/transport/contract"
+	"github.com/polywire/polywire/transport/middleware/compress"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,6 +32,7 @@ func options(t testing.TB, env ...string) config.Options {
 	return config.Options{
 		Registry: transport.NewRegistry(inproc.Factory(), kafkawire.Factory(), direct()),
 		Codecs:   known,
+		Compress: compress.Configure,
 		Getenv: func(name string) (string, bool) {
 			for _, pair := range env {
 				if value, ok := strings.CutPrefix(pair, name+"="); ok {

@@ -20,7 +20,7 @@ const maxPatterns = 1000
 var (
 	documentKeys  = []string{"version", "transports", "services", "defaults", "routes", "profiles"}
 	profileKeys   = []string{"transports", "services", "defaults", "routes"}
-	transportKeys = []string{"url", "codec"}
+	transportKeys = []string{"url", "codec", "compress"}
 	serviceKeys   = []string{"owns", "listen", "endpoints"}
 	routeKeys     = []string{"transport", "codec", "timeout"}
 )
@@ -105,7 +105,7 @@ func (d *decoder) transports(v *value, path string) {
 			continue
 		}
 		w := &wire{position: e.position, name: e.key}
-		w.codec = d.codec(e.val, at)
+		w.codec, w.compress = d.codec(e.val, at), d.compression(e.val, at)
 		if d.url(w, e.val, at+".url") && d.final {
 			d.config.transports = append(d.config.transports, w)
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -145,9 +146,30 @@ func (c *Change) settings() {
 	if c.From.Codec != c.To.Codec {
 		c.Differs = append(c.Differs, Difference{"codec", fmt.Sprintf("bodies are written in %s, where it was %s; both are read where both are registered", orNone(c.To.Codec), orNone(c.From.Codec))})
 	}
+	if c.From.Compress != c.To.Compress {
+		c.Differs = append(c.Differs, Difference{"compress", fmt.Sprintf("bodies travel %s, where it was %s; %s", compressed(c.To), compressed(c.From), readers(c.To))})
+	}
 	if c.From.Timeout != c.To.Timeout {
 		c.Differs = append(c.Differs, Difference{"timeout", fmt.Sprintf("calls are bounded by %s, where it was %s", bound(c.To.Timeout), bound(c.From.Timeout))})
 	}
+}
+
+func compressed(r Route) string {
+	if r.Compress == "" {
+		return "as they are"
+	}
+	return "compressed by " + r.Compress
+}
+
+// readers says who must have the middleware of r.
+func readers(r Route) string {
+	switch {
+	case r.Compress == "":
+		return "peers that compress all they send (agreed) are not understood"
+	case strings.HasSuffix(r.Compress, agreedSuffix):
+		return "every peer must have it too"
+	}
+	return "only where the reader says that it can"
 }
 
 func orNone(codec string) string {

@@ -33,7 +33,7 @@ var mistakes = map[string]struct{ file, want string }{
 	"unknown inner key": {
 		"version: 1\ntransports:\n  a: {ur: \"inproc://\"}\n",
 		`taxi.yaml:3:3: transports.a.url: is missing: say where the transport is, as "amqp://localhost:5672"
-taxi.yaml:3:7: transports.a: unknown key "ur" (known: codec, url); did you mean "url"?`,
+taxi.yaml:3:7: transports.a: unknown key "ur" (known: codec, compress, url); did you mean "url"?`,
 	},
 	"unknown transport": {
 		head + "routes:\n  x.y: {transport: b}\n",
@@ -103,6 +103,32 @@ taxi.yaml:2:13: transports: is a list: want a mapping, with a name before each`,
 	"an open brace": {
 		"version: 1\ntransports:\n  a: {url: \"kafka://${HOST\"}\n",
 		`taxi.yaml:3:12: transports.a.url: ${ without }: close it, or write $${ for the characters themselves`,
+	},
+	"unknown compression": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: {algorithm: brotli}}\n",
+		`taxi.yaml:3:47: transports.a.compress.algorithm: unknown algorithm "brotli" (known: zstd, gzip)`,
+	},
+	"no compression": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: {agreed: true}}\n",
+		`taxi.yaml:3:35: transports.a.compress.algorithm: is missing: say how to compress, as algorithm: zstd`,
+	},
+	"empty compression": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: }\n",
+		`taxi.yaml:3:35: transports.a.compress: is empty: say how, as {algorithm: zstd}, or leave the key out`,
+	},
+	"compression of one word": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: zstd}\n",
+		`taxi.yaml:3:35: transports.a.compress: is a single value: want a mapping of algorithm, threshold, agreed`,
+	},
+	"a threshold without unit": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: {algorithm: zstd, threshold: 0, agreed: maybe}}\n",
+		`taxi.yaml:3:64: transports.a.compress.threshold: is no size: write a whole number and its unit, as "512B", "1KiB" or "2MiB"
+taxi.yaml:3:75: transports.a.compress.agreed: "maybe" is neither true nor false`,
+	},
+	"a threshold above the limit": {
+		"version: 1\ntransports:\n  a: {url: \"inproc://\", compress: {algorithm: zstd, threshold: 5MiB, levl: 3}}\n",
+		`taxi.yaml:3:64: transports.a.compress.threshold: limit 4194304: use from the threshold, 5242880 bytes, up to 1 GiB
+taxi.yaml:3:70: transports.a.compress: unknown key "levl" (known: agreed, algorithm, threshold)`,
 	},
 	"owned twice": {
 		head + "services:\n  s: {owns: [\"x.*\"]}\n  t: {owns: [\"x.*\"]}\n",

@@ -11,26 +11,35 @@ import (
 
 // Open connects the transports that a route or the defaults name, each within
 // ctx, and returns the Bus over them; when one fails it closes all. Transports of
-// one URL share a Conn. opts configure every Conn; the caller closes the Bus.
+// one URL and one compression share a Conn. opts configure every Conn; the caller closes the Bus.
 func (c *Config) Open(ctx context.Context, opts ...transport.Option) (*Bus, error) {
 	b := &Bus{config: c, byName: make(map[string]*link), registry: c.options.Codecs}
-	byURL := make(map[string]*link)
+	opened := make(map[string]*link) // by URL and compression
 	opts = append(opts[:len(opts):len(opts)], c.identity())
 	for _, w := range c.used() {
-		l := byURL[w.url]
+		key := w.url + " " + w.compress.String()
+		l := opened[key]
 		if l == nil {
-			conn, err := c.options.Registry.Open(ctx, w.url, opts...)
+			conn, err := c.connect(ctx, w, opts)
 			if err != nil {
 				return nil, errors.Join(c.openError(w, err), b.Close())
 			}
 			l = &link{name: w.name, system: systemOf(w.url), Conn: conn}
-			byURL[w.url] = l
+			opened[key] = l
 			b.links = append(b.links, l)
 		}
 		b.byName[w.name] = l
 	}
 	b.table(c)
 	return b, nil
+}
+
+func (c *Config) connect(ctx context.Context, w *wire, opts []transport.Option) (*transport.Conn, error) {
+	opts, err := c.compressed(w, opts)
+	if err != nil {
+		return nil, err
+	}
+	return c.options.Registry.Open(ctx, w.url, opts...)
 }
 
 // identity tells the adapters who this process is and who owns what. A process

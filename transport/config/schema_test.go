@@ -48,7 +48,7 @@ func TestTheSchemaTakesWhatParseTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := schema(t)
-	for name, text := range map[string][]byte{"Init": config.Init(), "the taxi's": taxi, "two": []byte(two)} {
+	for name, text := range map[string][]byte{"Init": config.Init(), "the taxi's": taxi, "two": []byte(two), "compressing": []byte(compressing)} {
 		if err := s.Validate(instance(t, text)); err != nil {
 			t.Errorf("the schema refuses %s: %v", name, err)
 		}
@@ -62,6 +62,9 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"another version":    "version: 2\ntransports: {a: {url: \"inproc://\"}}",
 		"an unknown key":     "version: 1\ntransports: {a: {url: \"inproc://\"}}\nroute: {}",
 		"a key of transport": "version: 1\ntransports: {a: {url: \"inproc://\", codex: json}}",
+		"a compression":      "version: 1\ntransports: {a: {url: \"inproc://\", compress: {algorithm: zstd, level: 3}}}",
+		"a threshold":        "version: 1\ntransports: {a: {url: \"inproc://\", compress: {algorithm: zstd, threshold: 1kb}}}",
+		"no algorithm":       "version: 1\ntransports: {a: {url: \"inproc://\", compress: {threshold: 1KiB}}}",
 		"no URL":             "version: 1\ntransports: {a: {codec: json}}",
 		"a wrong type":       "version: 1\ntransports: {a: {url: 7}}",
 		"a wrong pattern":    "version: 1\ntransports: {a: {url: \"inproc://\"}}\nroutes: {\"a..b\": {transport: a}}",

@@ -19,6 +19,9 @@ func (c *Config) String() string {
 		t := transports.below(w.name)
 		t.put("url", c.shown(c.secrets.redactURL(w.url)))
 		t.put("codec", c.codecName(w.codec))
+		if w.compress != nil {
+			w.compress.text(t.below("compress"))
+		}
 	}
 	if len(c.services) > 0 {
 		c.servicesText(root.below("services"))
@@ -50,6 +53,16 @@ func (c *Config) servicesText(all *tree) {
 			shown[i] = c.shown(e)
 		}
 		t.list("endpoints", shown)
+	}
+}
+
+func (c *compression) text(t *tree) {
+	t.put("algorithm", c.algorithm)
+	if c.threshold > 0 {
+		t.put("threshold", formatSize(c.threshold))
+	}
+	if c.agreed {
+		t.add("agreed", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
 }
 
