@@ -84,6 +84,9 @@ func Prepare(makers []all.Maker, s Selection) ([]*Case, []Refusal, error) {
 		})
 		cases = append(cases, some...)
 	}
+	if len(cases) == 0 && len(refused) == 0 {
+		return nil, nil, fmt.Errorf("%w: no codec is known", ErrSelection)
+	}
 	return cases, refused, nil
 }
 

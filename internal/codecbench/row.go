@@ -1,6 +1,7 @@
 package codecbench
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +72,9 @@ func (s Selection) Takes(r Row) bool {
 	return true
 }
 
+// ErrSelection is wrapped by what a Selection or a Threshold names that there is not.
+var ErrSelection = errors.New("no such rows")
+
 // check returns an error for a value that no row has.
 func (s Selection) check(known map[string][]string) error {
 	for _, key := range Keys() {
@@ -82,7 +86,7 @@ func (s Selection) check(known map[string][]string) error {
 			if meant := nearest.Name(value, known[key]); meant != "" {
 				err = fmt.Errorf("%w; did you mean %q?", err, meant)
 			}
-			return err
+			return fmt.Errorf("%w: %w", ErrSelection, err)
 		}
 	}
 	return nil
