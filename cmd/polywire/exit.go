@@ -15,6 +15,7 @@ const (
 	exitReply       = 5
 	exitCodec       = 6
 	exitConformance = 7
+	exitThreshold   = 8
 	exitInterrupted = 130 // of a run that an interrupt left without a result, as shells count SIGINT
 )
 

@@ -4,7 +4,7 @@
 // It knows no Go types: JSON goes in and out, whatever the wire's format.
 // docs/cli.md is its reference. Exit codes:
 //
-//	0 ok  2 usage or configuration  3 cannot connect  4 timeout  5 error reply  6 codec  7 conformance  8 threshold  130 conform was interrupted
+//	0 ok  2 usage or configuration  3 cannot connect  4 timeout  5 error reply  6 codec  7 conformance  8 threshold  130 conform or bench was interrupted
 package main
 
 import (

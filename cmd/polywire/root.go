@@ -53,14 +53,14 @@ func (a *app) root() *cobra.Command {
 		Long: `polywire talks to services in five styles over any transport: request and response, one-way
 notification, publish and subscribe, and their asynchronous forms. JSON goes in and out.
 
-Exit codes: 0 ok, 2 usage or configuration, 3 cannot connect, 4 timeout, 5 error reply, 6 codec, 7 conformance, 8 threshold, 130 conform was interrupted.`,
+Exit codes: 0 ok, 2 usage or configuration, 3 cannot connect, 4 timeout, 5 error reply, 6 codec, 7 conformance, 8 threshold, 130 conform or bench was interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.requestCommand(), a.sendCommand(), a.publishCommand(), a.gatherCommand(), a.subscribeCommand(), a.serveCommand(),
-		a.conformCommand(), a.configCommand(), a.transportsCommand(), a.codecsCommand(), a.versionCommand(),
+		a.conformCommand(), a.benchCommand(), a.configCommand(), a.transportsCommand(), a.codecsCommand(), a.versionCommand(),
 	)
 	return root
 }
