@@ -51,7 +51,7 @@ func (e *encoder) value(s *shape.Shape, v shape.Value) error {
 		if v.IsNil() {
 			return errNil
 		}
-		return e.value(s.Elem, v.Elem())
+		return e.value(s.Elem, v.Elem(s.Elem))
 	default:
 		return e.nested(s, v)
 	}

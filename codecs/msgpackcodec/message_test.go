@@ -36,9 +36,9 @@ func TestMessagesComeBackEqual(t *testing.T) {
 		if err := c.CheckType(reflect.TypeOf(m)); err != nil {
 			t.Errorf("CheckType of %T: %v", m, err)
 		}
-		for range 40 {
+		for range 30 {
 			proto.Reset(m)
-			testpb.Fill(r, m, 3)
+			testpb.Fill(r, m, 2)
 			wire, err := c.Append([]byte("x"), m)
 			if err != nil {
 				t.Fatalf("%T: %v", m, err)

@@ -39,7 +39,7 @@ func (e *encoder) root(p *plan, v shape.Value) error {
 		if v.IsNil() {
 			return errNil
 		}
-		v = v.Elem()
+		v = v.Elem(p.root.shape)
 	}
 	if p.root.form == instant {
 		t, err := v.Time()
@@ -91,7 +91,7 @@ func (e *encoder) field(f *field, v shape.Value) error {
 		if v.IsNil() {
 			return nil
 		}
-		return e.record(f.tag, &f.item, v.Elem())
+		return e.record(f.tag, &f.item, v.Elem(f.item.shape))
 	case mapped:
 		return e.entries(f, v)
 	default:
@@ -166,7 +166,7 @@ func (e *encoder) record(tag uint64, n *node, v shape.Value) error {
 		if v.IsNil() {
 			return errNil
 		}
-		v = v.Elem()
+		v = v.Elem(n.shape)
 	}
 	e.tag(tag)
 	return e.payload(n, v)
@@ -255,7 +255,7 @@ func (e *encoder) packed(f *field, v shape.Value) error {
 			if item.IsNil() {
 				return shape.InItem(errNil, i)
 			}
-			item = item.Elem()
+			item = item.Elem(f.item.shape)
 		}
 		if err := e.payload(&f.item, item); err != nil {
 			return shape.InItem(err, i)

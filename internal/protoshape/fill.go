@@ -55,9 +55,9 @@ func (f *field) fill(s *shape.Shape, v shape.Value, m protoreflect.Message) erro
 	case s.Kind == shape.List:
 		return f.fillList(s, v, m.Mutable(f.descriptor).List())
 	case f.message != nil:
-		return f.message.fill(v.Elem(), m.Mutable(f.descriptor).Message())
+		return f.message.fill(v.Elem(s.Elem), m.Mutable(f.descriptor).Message())
 	case s.Kind == shape.Pointer:
-		v = v.Elem()
+		v = v.Elem(s.Elem)
 	}
 	m.Set(f.descriptor, scalarOf(v, f.value))
 	return nil
@@ -95,7 +95,7 @@ func (f *field) single(s *shape.Shape, v shape.Value, empty func() protoreflect.
 		return scalarOf(v, f.value), nil
 	}
 	if s.Kind == shape.Pointer {
-		v = v.Elem()
+		v = v.Elem(s.Elem)
 	}
 	m := empty()
 	return m, f.message.fill(v, m.Message())

@@ -51,9 +51,9 @@ func TestRandomMessagesComeBackEqual(t *testing.T) {
 		new(testpb.Kinds), new(hybridpb.Kinds), new(opaquepb.Kinds), new(proto2pb.Legacy), new(proto3pb.Modern),
 		dynamicpb.NewMessage(new(testpb.Kinds).ProtoReflect().Descriptor()),
 	} {
-		for range 60 {
+		for range 40 {
 			proto.Reset(m)
-			testpb.Fill(r, m, 3)
+			testpb.Fill(r, m, 2)
 			back := roundTrip(t, &c, m)
 			if diff := cmp.Diff(m, back, protocmp.Transform()); diff != "" {
 				t.Fatalf("%T (-sent +got):\n%s", m, diff)
@@ -119,14 +119,14 @@ func TestPlainRefusesWhatItWouldLose(t *testing.T) {
 		{&proto2pb.Legacy{}, "id: is required, and missing"},
 		{&proto2pb.Legacy{Id: proto.String("x"), Detail: &proto2pb.Legacy_Detail{}}, "detail.size: is required, and missing"},
 		{endless, "nested deeper than 100 levels"},
-		{doubled, "more than 1048576 elements"},
+		{doubled, "more than 1000 elements"},
 		{&testpb.Lists{Times: []*timestamppb.Timestamp{{}, {Nanos: 1e9}}}, "times[1]: the nanoseconds of a time"},
 		{&testpb.Known{At: &timestamppb.Timestamp{Seconds: math.MaxInt64}}, "at: the year is outside"},
 		{&testpb.Known{Spent: &durationpb.Duration{Seconds: 1, Nanos: -1}}, "spent: a duration has"},
 		{&testpb.Maps{Durations: map[string]*durationpb.Duration{"secret": {Nanos: -1e9}}}, "durations[#0]: a duration has"},
 		{&proto3pb.Hostile{}, `id: the name "@type" cannot be carried`},
 	} {
-		_, err := new(Messages).Plain(tt.m, codecs.Limits{})
+		_, err := new(Messages).Plain(tt.m, codecs.Limits{MaxElements: 1000})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Plain of %T: error %v, want one with %q", tt.m, err, tt.want)
 		}

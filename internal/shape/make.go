@@ -24,10 +24,15 @@ func (d *Dynamic) Shape() *Shape { return d.shape }
 // Value returns what d holds, for reading and writing.
 func (d *Dynamic) Value() Value { return d.value }
 
-// A link is a pointer from one made struct to another: always nil or a *T. Types
-// made at run time cannot name each other, so none could refer to itself, and the
-// text of one that holds all others would grow without end.
-type link any
+// linkType is the type of pointers to made structs. Types made at run time cannot
+// name each other, so none could refer to itself, and the text of one that holds all
+// others would grow without end. What a pointer really points to, its Shape tells:
+// Value.Elem and Value.SetNew convert. The garbage collector goes by what was
+// allocated, so to it a link is a pointer like any other.
+var linkType = reflect.TypeFor[*opaque]() //nolint:gochecknoglobals // a constant
+
+// An opaque stands for a made struct where a pointer leads to one.
+type opaque struct{ _ [8]byte }
 
 // AnyText is a Text of any content: the Go type of texts whose own is not known.
 type AnyText string
@@ -117,6 +122,7 @@ func (m *maker) typed(s *Shape) (err error) {
 	case Array:
 		s.Type, fields, err = m.array(s)
 	case Struct:
+		s.linked = true
 		s.Type, fields, err = m.structure(s)
 	default:
 		s.Type, err = m.scalar(s)
@@ -187,7 +193,7 @@ func (m *maker) pointer(s *Shape) (reflect.Type, error) {
 		if s.Elem.Type == nil {
 			m.later = append(m.later, s.Elem)
 		}
-		return reflect.TypeFor[link](), nil
+		return linkType, nil
 	}
 	if err := m.typed(s.Elem); err != nil {
 		return nil, err

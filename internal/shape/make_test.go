@@ -54,7 +54,7 @@ func TestAMadeTypeMayHoldItself(t *testing.T) {
 	}
 	inner := next.SetNew(tree)
 	inner.Field(&tree.Fields[0]).SetStr("inner")
-	if got := next.Elem().Field(&tree.Fields[0]).Str(); got != "inner" {
+	if got := next.Elem(tree).Field(&tree.Fields[0]).Str(); got != "inner" {
 		t.Errorf("the tree inside is named %q, want inner", got)
 	}
 	kids := root.Field(&tree.Fields[2])
@@ -63,7 +63,7 @@ func TestAMadeTypeMayHoldItself(t *testing.T) {
 		t.Fatalf("the list holds %s, want pointers to trees", pointer.Kind)
 	}
 	kids.Item(0).SetNew(tree).Field(&tree.Fields[0]).SetStr("kid")
-	if got := kids.Index(0).Elem().Field(&tree.Fields[0]).Str(); got != "kid" {
+	if got := kids.Index(0).Elem(tree).Field(&tree.Fields[0]).Str(); got != "kid" {
 		t.Errorf("the tree in the list is named %q, want kid", got)
 	}
 }

@@ -66,6 +66,7 @@ type Shape struct {
 	Plan   any     // what Cache.Plan made, of shapes that a Cache returns
 
 	made   bool           // by Make
+	linked bool           // of a made Struct: pointers to it are links
 	byName map[string]int // of Struct: positions in Fields
 	column reflect.Type   // of Map: []T, which holds the values while they are sorted
 	keys   reflect.Type   // of Map: []K, likewise

@@ -72,13 +72,12 @@ func (v Value) AppendText(dst []byte) ([]byte, error) {
 // IsNil reports whether a Pointer is nil.
 func (v Value) IsNil() bool { return v.rv.IsNil() }
 
-// Elem returns what a Pointer points to.
-func (v Value) Elem() Value {
-	rv := v.rv
-	if rv.Kind() == reflect.Interface { // a link
-		rv = rv.Elem()
+// Elem returns what a Pointer to elem points to.
+func (v Value) Elem(elem *Shape) Value {
+	if elem.linked {
+		return Value{reflect.NewAt(elem.Type, v.rv.UnsafePointer()).Elem()}
 	}
-	return Value{rv.Elem()}
+	return Value{v.rv.Elem()}
 }
 
 // Len returns the number of items of a List or Array or of entries of a Map.
@@ -214,7 +213,11 @@ func (v Value) SetText(text []byte) error {
 // SetNew lets a Pointer to elem point to a new zero value and returns that.
 func (v Value) SetNew(elem *Shape) Value {
 	p := reflect.New(elem.Type)
-	v.rv.Set(p)
+	if elem.linked {
+		v.rv.Set(reflect.NewAt(linkType.Elem(), p.UnsafePointer()))
+	} else {
+		v.rv.Set(p)
+	}
 	return Value{p.Elem()}
 }
 

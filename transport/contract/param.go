@@ -76,7 +76,7 @@ func (p *param) write(params url.Values, request any) error {
 		if v.IsNil() {
 			return nil
 		}
-		return add(v.Elem())
+		return add(v.Elem(s.Elem))
 	case shape.List:
 		for i := range v.Len() {
 			if err := add(v.Index(i)); err != nil {
