@@ -478,45 +478,6 @@ func (d *decoder) count(s *shape.Shape) error {
 	return d.limits.CheckElements(d.elements)
 }
 
-// skip reads a record that nobody wants within the limits.
-func (d *decoder) skip(num protowire.Number, wire protowire.Type) (err error) {
-	d.elements++
-	if err := d.limits.CheckElements(d.elements); err != nil {
-		return err
-	}
-	switch wire {
-	case protowire.VarintType:
-		_, err = d.varint()
-	case protowire.Fixed32Type:
-		_, err = d.take(4)
-	case protowire.Fixed64Type:
-		_, err = d.take(8)
-	case protowire.BytesType:
-		_, err = d.bytes()
-	default:
-		err = d.nest(func() error { return d.skipGroup(num) })
-	}
-	return err
-}
-
-// skipGroup reads a group up to its end.
-func (d *decoder) skipGroup(group protowire.Number) error {
-	for {
-		num, wire, err := d.tagOrEnd()
-		switch {
-		case err != nil:
-			return err
-		case wire == protowire.EndGroupType && num == group:
-			return nil
-		case wire == protowire.EndGroupType:
-			return errEndGroup
-		}
-		if err := d.skip(num, wire); err != nil {
-			return err
-		}
-	}
-}
-
 // tag reads the number and wire type of a record, which is not the end of a group.
 func (d *decoder) tag() (protowire.Number, protowire.Type, error) {
 	num, wire, err := d.tagOrEnd()
@@ -527,12 +488,16 @@ func (d *decoder) tag() (protowire.Number, protowire.Type, error) {
 }
 
 func (d *decoder) tagOrEnd() (protowire.Number, protowire.Type, error) {
+	return d.tagUpTo(uint64(protowire.MaxValidNumber))
+}
+
+func (d *decoder) tagUpTo(most uint64) (protowire.Number, protowire.Type, error) {
 	u, err := d.varint()
 	num, wire := u>>3, protowire.Type(u&7)
 	switch {
 	case err != nil:
 		return 0, 0, err
-	case num < 1 || num > uint64(protowire.MaxValidNumber):
+	case num < 1 || num > most:
 		return 0, 0, errNumber
 	case wire > protowire.Fixed32Type:
 		return 0, 0, errReserved

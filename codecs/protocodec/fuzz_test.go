@@ -39,6 +39,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	for _, m := range messages(f) {
 		f.Add(mustAppend(f, New(), m))
 	}
+	f.Add(wire("43 a8a8a8a8a800 10 44")) // a number in a group that no field has
 	c := New()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m := new(testpb.Tree)

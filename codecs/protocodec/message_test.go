@@ -161,6 +161,29 @@ func TestMessagesRefuse(t *testing.T) {
 	}
 }
 
+// The engine reads numbers up to 2^31-1 in groups that nobody knows, and a long message is scanned
+// before it sees it.
+func TestAMessageIsReadAlikeWithAndWithoutAScan(t *testing.T) {
+	for _, tc := range []struct {
+		rule, group string
+		read        bool
+	}{
+		{"2^29 in a group", "43 8080808010 00 44", true},
+		{"2^31-1 in a group", "43 f8ffffff3f 00 44", true},
+		{"2^31 in a group", "43 8080808040 00 44", false},
+		{"2^29 in a group of a group", "43 13 8080808010 00 14 44", true},
+		{"2^29 outside", "8080808010 00", false},
+		{"another end", "43 4c", false},
+	} {
+		for _, pad := range []int{0, 200} {
+			body := append(wire(tc.group), bytes.Repeat(wire("08 01"), pad)...)
+			if err := New().Decode(body, new(testpb.Tree)); (err == nil) != tc.read {
+				t.Errorf("%s, and %d records: got %v, want it read: %v", tc.rule, pad, err, tc.read)
+			}
+		}
+	}
+}
+
 func errOf(_ []byte, err error) error { return err }
 
 func TestMessagesWithinTheLimits(t *testing.T) {
