@@ -45,6 +45,8 @@ var allowed = map[string][]string{
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
 	"transport/middleware/compress": {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
+	// Engines know nothing of the codec, and the codec's tests know them.
+	"codecs/msgpackcodec/msgpengine": {"github.com/tinylib/msgp/msgp"},
 }
 
 func TestWhoMayImportWhom(t *testing.T) {
@@ -73,6 +75,17 @@ func TestNobodyImportsCommandsAndExamples(t *testing.T) {
 				if strings.HasPrefix(name, module+top+"/") && !strings.HasPrefix(folder, top) {
 					t.Errorf("%s imports %s: nobody imports %s", path, name, top)
 				}
+			}
+		}
+	})
+}
+
+// Who wants another engine of a codec imports it; nobody else links it.
+func TestNobodyImportsAnotherEngine(t *testing.T) {
+	eachFile(t, func(_, path string, f *ast.File) {
+		for _, imp := range f.Imports {
+			if name, _ := strconv.Unquote(imp.Path.Value); strings.HasPrefix(name, module+"codecs/") && strings.HasSuffix(name, "engine") && !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s imports %s, which only users do who ask for it", path, name)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/codecs/msgpackcodec/msgpengine"
 	"github.com/vmihailenco/msgpack/v5"
 )
 
@@ -93,6 +94,9 @@ func benchShape[T any](b *testing.B, shape string, v *T) {
 	buf := make([]byte, 0, 2*len(body))
 	row("msgpack", "encode", func() error { _, err := c.Append(buf[:0], v); return err })
 	row("msgpack", "decode", func() error { var out T; return c.Decode(body, &out) })
+	other := New(WithEngine(msgpengine.Engine{}))
+	row("msgpack+msgp", "encode", func() error { _, err := other.Append(buf[:0], v); return err })
+	row("msgpack+msgp", "decode", func() error { var out T; return other.Decode(body, &out) })
 	e := newEngine()
 	row("engine", "encode", func() error { return e.encode(v) })
 	row("engine", "decode", func() error { var out T; return e.decode(body, &out) })

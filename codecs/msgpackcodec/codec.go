@@ -31,7 +31,7 @@
 // The engine is github.com/vmihailenco/msgpack/v5: primitives of its Encoder and
 // Decoder write and read every value. It trusts what it reads (five bytes make
 // it ask for 4 GiB), so it never sees an input that has not been scanned, and a
-// panic of it is an error.
+// panic of it is an error. WithEngine puts another one in its place.
 //
 // Decoding allocates, with what maps throw away when they grow, less than 512
 // bytes for each element that codecs.Limits allows, and 16 for each byte of the
@@ -59,6 +59,7 @@ const name = "msgpack"
 type Codec struct {
 	given    codecs.Limits // as WithLimits has it
 	limits   codecs.Limits // with defaults; those of decoding follow the input
+	engine   Engine        // nil is the default one
 	shapes   shape.Cache
 	messages protoshape.Messages
 	encoders sync.Pool // of *encoder; one holds no output between calls

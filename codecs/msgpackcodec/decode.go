@@ -10,14 +10,13 @@ import (
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/internal/intern"
 	"github.com/polywire/polywire/internal/shape"
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A decoder reads one document that a scanner has passed. It is the reader of
 // its engine, so it knows where the engine is, looks at codes before the engine
 // takes them, and takes text from the input itself.
 type decoder struct {
-	engine   *msgpack.Decoder
+	engine   reader
 	src      []byte
 	pos      int // what the engine reads next
 	limits   codecs.Limits
@@ -57,7 +56,7 @@ func (c *Codec) decoder(src []byte) *decoder {
 	d, _ := c.decoders.Get().(*decoder)
 	if d == nil {
 		d = new(decoder)
-		d.engine = msgpack.NewDecoder(d)
+		d.engine = c.readerFor(d)
 	}
 	d.src, d.pos, d.limits, d.elements = src, 0, c.given.ForInput(len(src)), 0
 	return d

@@ -15,6 +15,8 @@ import (
 // and WriteByte never fail, neither do those primitives.
 type encoder struct {
 	engine   *msgpack.Encoder
+	other    Engine // instead of engine, or nil
+	rare     writer // either, for what is written seldom or costs more than to find out which
 	buf      []byte
 	base     int // len of what buf held before
 	limits   codecs.Limits
@@ -39,7 +41,8 @@ func (c *Codec) encoder(dst []byte) *encoder {
 	e, _ := c.encoders.Get().(*encoder)
 	if e == nil {
 		e = new(encoder)
-		e.engine = msgpack.NewEncoder(e)
+		e.engine, e.other = msgpack.NewEncoder(e), c.engine
+		e.rare = c.writerFor(e)
 	}
 	e.buf, e.base, e.limits, e.depth, e.elements = dst, len(dst), c.limits, 0, 0
 	return e
@@ -64,6 +67,9 @@ const (
 var errNil = errors.New("nil has no place in a list or map; drop the item or use a value")
 
 func (e *encoder) value(s *shape.Shape, v shape.Value) error {
+	if e.other != nil && e.number(s, v) {
+		return nil
+	}
 	switch s.Kind {
 	case shape.Bool:
 		return e.engine.EncodeBool(v.Bool())
@@ -82,7 +88,7 @@ func (e *encoder) value(s *shape.Shape, v shape.Value) error {
 		if err != nil {
 			return err
 		}
-		return e.engine.EncodeTime(t)
+		return e.rare.EncodeTime(t)
 	case shape.Text:
 		return e.textOf(v)
 	case shape.Pointer:
@@ -93,6 +99,28 @@ func (e *encoder) value(s *shape.Shape, v shape.Value) error {
 	default:
 		return e.nested(s, v)
 	}
+}
+
+// number writes a number or boolean by the other engine, or reports false. Calls of
+// the default one are direct in value: there are so many that it shows.
+func (e *encoder) number(s *shape.Shape, v shape.Value) bool {
+	switch s.Kind {
+	case shape.Bool:
+		e.buf = e.other.AppendBool(e.buf, v.Bool())
+	case shape.Int, shape.Duration:
+		e.buf = e.other.AppendInt(e.buf, v.Int())
+	case shape.Uint:
+		e.buf = e.other.AppendUint(e.buf, v.Uint())
+	case shape.Float:
+		if s.Bits == 32 {
+			e.buf = e.other.AppendFloat32(e.buf, float32(v.Float()))
+		} else {
+			e.buf = e.other.AppendFloat64(e.buf, v.Float())
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func (e *encoder) float(s *shape.Shape, v shape.Value) error {
@@ -113,6 +141,10 @@ func (e *encoder) str(s string) error {
 	if !utf8.ValidString(s) {
 		return errUTF8
 	}
+	if e.other != nil {
+		e.buf = e.other.AppendString(e.buf, s)
+		return nil
+	}
 	return e.engine.EncodeString(s)
 }
 
@@ -121,7 +153,7 @@ func (e *encoder) bytes(b []byte) error {
 	if err := e.room(len(b)); err != nil {
 		return err
 	}
-	_ = e.engine.EncodeBytesLen(len(b))
+	_ = e.rare.EncodeBytesLen(len(b))
 	e.buf = append(e.buf, b...)
 	return nil
 }
@@ -159,7 +191,7 @@ func (e *encoder) nested(s *shape.Shape, v shape.Value) (err error) {
 // at the end alone, and mostly it is all of them.
 func (e *encoder) object(s *shape.Shape, v shape.Value) error {
 	at := len(e.buf)
-	_ = e.engine.EncodeMapLen(len(s.Fields))
+	_ = e.rare.EncodeMapLen(len(s.Fields))
 	body, written := len(e.buf), 0
 	for i := range s.Fields {
 		f := &s.Fields[i]
@@ -183,7 +215,7 @@ func (e *encoder) object(s *shape.Shape, v shape.Value) error {
 // calls of its writer cost more than the bytes.
 func (e *encoder) name(name string) {
 	if len(name) > maxShort {
-		_ = e.engine.EncodeString(name)
+		_ = e.rare.EncodeString(name)
 		return
 	}
 	e.buf = append(e.buf, codeShort|byte(len(name)))
@@ -195,7 +227,7 @@ func (e *encoder) name(name string) {
 func (e *encoder) shorten(at, body, n int) {
 	end := len(e.buf)
 	e.buf = e.buf[:at]
-	_ = e.engine.EncodeMapLen(n)
+	_ = e.rare.EncodeMapLen(n)
 	if len(e.buf) == body {
 		e.buf = e.buf[:end]
 		return
@@ -208,7 +240,7 @@ func (e *encoder) list(s *shape.Shape, v shape.Value) error {
 	if err := e.count(n); err != nil {
 		return err
 	}
-	_ = e.engine.EncodeArrayLen(n)
+	_ = e.rare.EncodeArrayLen(n)
 	for i := range n {
 		if err := e.value(s.Elem, v.Index(i)); err != nil {
 			return shape.InItem(err, i)
@@ -222,7 +254,7 @@ func (e *encoder) entries(s *shape.Shape, v shape.Value) error {
 	if err := e.count(n); err != nil {
 		return err
 	}
-	_ = e.engine.EncodeMapLen(n)
+	_ = e.rare.EncodeMapLen(n)
 	if n == 0 {
 		return nil
 	}
@@ -246,19 +278,19 @@ func (e *encoder) entries(s *shape.Shape, v shape.Value) error {
 func (e *encoder) key(s *shape.Shape, text string) error {
 	switch s.Kind {
 	case shape.Bool:
-		return e.engine.EncodeBool(text == "true")
+		return e.rare.EncodeBool(text == "true")
 	case shape.Int, shape.Duration:
 		i, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return err
 		}
-		return e.engine.EncodeInt(i)
+		return e.rare.EncodeInt(i)
 	case shape.Uint:
 		u, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return err
 		}
-		return e.engine.EncodeUint(u)
+		return e.rare.EncodeUint(u)
 	default:
 		return e.str(text)
 	}

@@ -1,11 +1,13 @@
 package msgpackcodec_test
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
+	"github.com/polywire/polywire/codecs/msgpackcodec/msgpengine"
 )
 
 type trip struct {
@@ -38,4 +40,14 @@ func ExampleWithLimits() {
 	// Output:
 	// msgpack: decode at byte 0: unexpected EOF
 	// msgpack: encode: limit exceeded: more than 1000 elements (Limits.MaxElements)
+}
+
+// An Engine is chosen where the codec is made; nothing else changes.
+func ExampleWithEngine() {
+	one, other := msgpackcodec.New(), msgpackcodec.New(msgpackcodec.WithEngine(msgpengine.Engine{}))
+	a, _ := one.Append(nil, trip{ID: "7", Cents: 1200})
+	b, _ := other.Append(nil, trip{ID: "7", Cents: 1200})
+	fmt.Println(bytes.Equal(a, b))
+	// Output:
+	// true
 }
