@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/protoshape":       {module + "codecs", module + "internal/shape", "google.golang.org/protobuf/"},
 	"internal/intern":           {},
 	"internal/nearest":          {},
+	"internal/codecharness":     {module + "codecs/all", module + "conformance/codectest"},
 	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},

@@ -62,7 +62,7 @@ func Groups() map[string]string {
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
-		kindCases(), malformedCases(), limitCases(), memoryCases(), nilCases(), refusalCases(),
+		kindCases(), evolutionCases(), malformedCases(), limitCases(), memoryCases(), nilCases(), refusalCases(), typeCases(),
 	} {
 		all = append(all, group...)
 	}

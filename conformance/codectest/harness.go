@@ -22,6 +22,9 @@ type Harness struct {
 	// Documents are encodings that another implementation wrote, or nobody should.
 	Documents []Document
 
+	// Bombs are hostile input; nil is that of [Bombs], for the formats that it knows.
+	Bombs []Bomb
+
 	// Messages are values whose types say themselves how they are carried, as
 	// generated ones do.
 	Messages []Message

@@ -1,0 +1,49 @@
+// Package codecharness says how the conformance suite runs on the codecs of this
+// module, for their tests and for the command line: where each departs from the
+// profile on purpose, and why.
+package codecharness
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polywire/polywire/codecs/all"
+	"github.com/polywire/polywire/conformance/codectest"
+)
+
+// All returns the harness of each codec, in the order of names.
+func All() []codectest.Harness {
+	var list []codectest.Harness
+	for _, m := range all.Makers() {
+		list = append(list, codectest.Harness{Name: m.Name, New: m.New, Deviations: deviations(m.Name)})
+	}
+	return list
+}
+
+// Of returns the harness of the codec that is called name.
+func Of(name string) (codectest.Harness, error) {
+	var known []string
+	for _, h := range All() {
+		if h.Name == name {
+			return h, nil
+		}
+		known = append(known, h.Name)
+	}
+	return codectest.Harness{}, fmt.Errorf("no codec is called %q (known: %s)", name, strings.Join(known, ", "))
+}
+
+func deviations(name string) map[string]string {
+	if name != "protobuf" {
+		return nil
+	}
+	return map[string]string{
+		codectest.EmptyIsZero:           "proto3 writes nothing for a message of zeros",
+		codectest.EndsAnywhere:          "a message has no end of its own on this wire",
+		codectest.NeedsNumbers:          "the wire has numbers in place of names",
+		codectest.KindsAreUntold:        "strings, bytes, messages and map entries have one wire type",
+		"C036/floats":                   "float and double have two wire types",
+		"C037/above the highest signed": "int64 and uint64 are one varint: 2^64-1 is -1",
+		"C037/below zero":               "int64 and uint64 are one varint: -1 is 2^64-1",
+		"C038/an optional list":         "a list behind a pointer is a message of its own",
+	}
+}
