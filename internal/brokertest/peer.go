@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,29 @@ func Python(t testing.TB, module string) string {
 		t.Skipf("no %s: python3 -m venv /tmp/pw-python && /tmp/pw-python/bin/pip install -r scripts/peers.txt && export POLYWIRE_TEST_PYTHON=/tmp/pw-python/bin/python", module)
 	}
 	return name
+}
+
+// Node finds the node_modules of POLYWIRE_TEST_NODE, a folder where npm ci has run, for the
+// NODE_PATH of a program that needs packages.
+func Node(t testing.TB, packages ...string) string {
+	t.Helper()
+	folder := filepath.Join(os.Getenv("POLYWIRE_TEST_NODE"), "node_modules")
+	err := errors.New("POLYWIRE_TEST_NODE is not set")
+	if os.Getenv("POLYWIRE_TEST_NODE") != "" {
+		_, err = exec.LookPath("node")
+	}
+	for _, name := range packages {
+		if err == nil {
+			_, err = os.Stat(filepath.Join(folder, name))
+		}
+	}
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatalf("node and its packages %v: %v", packages, err)
+	}
+	if err != nil {
+		t.Skipf("%v: cp conformance/testdata/vectors/package*.json /tmp/pw-node && (cd /tmp/pw-node && npm ci) && export POLYWIRE_TEST_NODE=/tmp/pw-node", err)
+	}
+	return folder
 }
 
 // A Peer is a program in another language at work. It tells what it does in lines.
