@@ -18,9 +18,10 @@ const module = "github.com/polywire/polywire/"
 // longest matching folder decides. A prefix that ends in / covers all below it.
 var allowed = map[string][]string{
 	"transport":                 {module + "transport/internal/"},
-	"transport/contract":        {module + "transport", module + "codecs", module + "internal/shape"},
+	"transport/contract":        {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/shape"},
 	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", module + "internal/nearest", "go.yaml.in/yaml/v4"},
 	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
+	"codecs/schema":             {module + "internal/shape"},
 	"codecs/all":                {module + "codecs", module + "codecs/"},
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"codecs/msgpackcodec":       {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},

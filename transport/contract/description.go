@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/polywire/polywire/codecs/schema"
 	"github.com/polywire/polywire/transport"
 )
 
 // A Description tells programs without the Go types what a service offers. As
 // a document it is JSON, the same bytes for the same API.
 type Description struct {
-	Version    int               `json:"polywire"` // of the document's form: 1
-	Service    string            `json:"service"`
-	Operations []Operation       `json:"operations"`      // in the order of declaration
-	Types      map[string]*Shape `json:"types,omitempty"` // structs, by the names that Shape.Type refers to
+	Version    int          `json:"polywire"` // of the document's form: 1
+	Service    string       `json:"service"`
+	Operations []Operation  `json:"operations"`      // in the order of declaration
+	Types      schema.Types `json:"types,omitempty"` // structs, by the names that Shape.Type refers to
 }
 
 // An Operation describes one endpoint.
@@ -32,20 +32,8 @@ type Operation struct {
 	Params      []Shape                   `json:"params,omitempty"`     // with their names
 }
 
-// A Shape describes a type, a field or a param.
-type Shape struct {
-	Name     string  `json:"name,omitempty"`     // of a field or a param
-	Number   int     `json:"number,omitempty"`   // of a field that has one
-	Kind     string  `json:"kind"`               // bool int uint float string bytes time duration text list array map struct message
-	Type     string  `json:"type,omitempty"`     // of a struct: where Description.Types has its fields; of a generated message: its name
-	Bits     int     `json:"bits,omitempty"`     // of int, uint and float
-	Len      int     `json:"len,omitempty"`      // of array, and of bytes of fixed length
-	Optional bool    `json:"optional,omitempty"` // absence differs from zero
-	OmitZero bool    `json:"omitZero,omitempty"` // zero is not written
-	Key      *Shape  `json:"key,omitempty"`      // of map
-	Elem     *Shape  `json:"elem,omitempty"`     // of list, array and map
-	Fields   []Shape `json:"fields,omitempty"`   // of a struct in Types, or of one without a name
-}
+// A Shape describes a type, a field or a param; package schema says how.
+type Shape = schema.Type
 
 // descriptionVersion is the form of document that this package reads and writes.
 const descriptionVersion = 1
@@ -70,11 +58,8 @@ func (d *Description) Operation(destination string) *Operation {
 	return nil
 }
 
-// Limits of a document that comes from elsewhere.
-const (
-	maxDescription = 4 << 20
-	maxShapeDepth  = 100
-)
+// maxDescription bounds a document that comes from elsewhere.
+const maxDescription = 4 << 20
 
 // ParseDescription reads a document as JSON wrote it, also one of a stranger:
 // what it returns is whole, with every reference resolved and every name valid.
@@ -96,13 +81,8 @@ func ParseDescription(document []byte) (*Description, error) {
 }
 
 func (d *Description) check() error {
-	for name, s := range d.Types {
-		if s == nil || s.Kind != "struct" && s.Kind != "message" {
-			return fmt.Errorf("type %.64q: want a struct or a message", name)
-		}
-		if err := d.checkFields(s, 0); err != nil {
-			return fmt.Errorf("type %.64q: %w", name, err)
-		}
+	if err := d.Types.Check(); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
 	for i := range d.Operations {
@@ -129,7 +109,7 @@ func (d *Description) checkOperation(o *Operation) error {
 		if s == nil {
 			continue
 		}
-		if err := d.checkShape(s, 0); err != nil {
+		if err := d.Types.CheckType(s); err != nil {
 			return err
 		}
 	}
@@ -138,42 +118,5 @@ func (d *Description) checkOperation(o *Operation) error {
 			return fmt.Errorf("failure %.64q is not among the types", name)
 		}
 	}
-	return d.checkFields(&Shape{Fields: o.Params}, 0)
-}
-
-func (d *Description) checkFields(s *Shape, depth int) error {
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		if f.Name == "" {
-			return fmt.Errorf("field %d has no name", i+1)
-		}
-		if err := d.checkShape(f, depth+1); err != nil {
-			return fmt.Errorf("field %.64q: %w", f.Name, err)
-		}
-	}
-	return nil
-}
-
-func (d *Description) checkShape(s *Shape, depth int) error {
-	switch {
-	case depth > maxShapeDepth:
-		return fmt.Errorf("nested deeper than %d levels", maxShapeDepth)
-	case !slices.Contains(kindNames[:], s.Kind) || s.Kind == "":
-		return fmt.Errorf("kind %.32q: want one of %v", s.Kind, kindNames[1:])
-	case s.Kind == "struct" && s.Type != "" && d.Types[s.Type] == nil:
-		return fmt.Errorf("refers to %.64q, which is not among the types", s.Type)
-	case s.Kind == "map" && s.Key == nil:
-		return errors.New("a map has a key")
-	case (s.Kind == "map" || s.Kind == "list" || s.Kind == "array") && s.Elem == nil:
-		return fmt.Errorf("a %s has an elem", s.Kind)
-	}
-	for _, part := range []*Shape{s.Key, s.Elem} {
-		if part == nil {
-			continue
-		}
-		if err := d.checkShape(part, depth+1); err != nil {
-			return err
-		}
-	}
-	return d.checkFields(s, depth)
+	return d.Types.CheckFields(o.Params)
 }
