@@ -36,10 +36,10 @@ func (v *verb) checkAPI(ctx context.Context, conn connection, m *transport.Messa
 		return usage(fmt.Errorf("%s is a %s of service %s: call it by %s", op.Destination, op.Style, d.Service, verbOf(op.Style)))
 	}
 	v.described, v.operation = d, op
-	if err := checkRequest(d, op, m); err != nil {
+	if err := v.checkRequest(op, m); err != nil {
 		return codecError(fmt.Errorf("%s: %w", m.Destination, err))
 	}
-	return nil
+	return v.speak(op, m)
 }
 
 // verbOf is the command for a style.
@@ -71,7 +71,7 @@ func (v *verb) description(ctx context.Context, conn connection) (*contract.Desc
 	return d, nil
 }
 
-func checkRequest(d *contract.Description, op *contract.Operation, m *transport.Message) error {
+func (v *verb) checkRequest(op *contract.Operation, m *transport.Message) error {
 	switch {
 	case op.Request == nil && len(m.Body) > 0:
 		return errors.New("it takes no body: leave -d out")
@@ -81,10 +81,10 @@ func checkRequest(d *contract.Description, op *contract.Operation, m *transport.
 		return nil // all that the request says is in its params
 	case len(m.Body) == 0:
 		return fmt.Errorf("it takes %s as body: write it with -d", takes(op.Request))
-	case m.ContentType != jsonType:
+	case v.raw != "" && m.ContentType != jsonType:
 		return nil // bytes as they are: the caller's word
 	}
-	return (&checker{d: d}).document(op.Request, m.Body)
+	return (&checker{d: v.described}).document(op.Request, m.Body)
 }
 
 // checkReply holds a reply against the description, once there is one. A service

@@ -83,13 +83,14 @@ func (l *letter) message(destination string) (*transport.Message, error) {
 	return m, nil
 }
 
-// check holds the body against the codec, which for now is JSON: then the body is what goes out.
+// check holds the body against the codec: it is JSON, and goes out as it is, or as
+// the codec writes what the API says that it is.
 func (l *letter) check(codec codecs.Codec, body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
-	if codec.ContentType() != jsonType {
-		return usage(fmt.Errorf("codec %s needs the types of an API, and only json is spoken without: use --content-type to send bytes as they are", l.codec))
+	if codec.ContentType() != jsonType && l.api == "" {
+		return usage(fmt.Errorf("codec %s needs the types of an API: name it by --api, or use --content-type to send bytes as they are", l.codec))
 	}
 	return checkJSON(body)
 }

@@ -69,7 +69,7 @@ func (a *app) requestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(v.print(reply, ""), v.checkReply(reply))
+			return v.show(reply, "")
 		})
 	v.printer.flags(cmd.Flags())
 	return cmd
@@ -130,8 +130,7 @@ func (v *verb) answers(g *transport.Gathering) error {
 		if failed, ok := r.Err.(*transport.Error); ok { //nolint:errorlint // a Result holds nothing else
 			err = v.failure(failed, r.From)
 		} else {
-			err = v.print(r.Message, r.From)
-			wrong = append(wrong, v.checkAnswer(r))
+			wrong = append(wrong, v.answer(r))
 		}
 		if err != nil {
 			return err
@@ -141,9 +140,19 @@ func (v *verb) answers(g *transport.Gathering) error {
 	return errors.Join(wrong...)
 }
 
-func (v *verb) checkAnswer(r transport.Result) error {
-	if err := v.checkReply(r.Message); err != nil {
+// answer prints r and holds it against the description.
+func (v *verb) answer(r transport.Result) error {
+	if err := v.show(r.Message, r.From); err != nil {
 		return codecError(fmt.Errorf("from %s: %w", r.From, err))
 	}
 	return nil
+}
+
+// show prints a reply, which from gave, and holds it against the description.
+func (v *verb) show(reply *transport.Message, from string) error {
+	reply, err := v.understood(reply)
+	if err != nil {
+		return err
+	}
+	return errors.Join(v.print(reply, from), v.checkReply(reply))
 }
