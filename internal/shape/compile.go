@@ -34,7 +34,7 @@ func (c *compiler) shape(t reflect.Type) (*Shape, error) {
 	if s := c.seen[t]; s != nil {
 		return s, nil
 	}
-	s := &Shape{Type: t, Len: -1}
+	s := &Shape{Type: t, Len: -1, size: t.Size()}
 	c.seen[t] = s
 	return s, c.fill(s, t)
 }

@@ -34,6 +34,25 @@ func (s *Shape) index() error {
 		}
 		s.byName[f.Name], byNumber[f.Number] = i, f.GoName
 	}
+	return checkAliases(s)
+}
+
+// checkAliases refuses an old name that is also the name, or an old name, of
+// another field: what a peer wrote under it would have two places.
+func checkAliases(s *Shape) error {
+	owner := make(map[string]string)
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		for _, alias := range f.Aliases {
+			if other, ok := s.byName[alias]; ok {
+				return unsupported("the alias %q of %s is the name of %s", alias, f.GoName, s.Fields[other].GoName)
+			}
+			if other, ok := owner[alias]; ok {
+				return unsupported("the fields %s and %s share the alias %q", other, f.GoName, alias)
+			}
+			owner[alias] = f.GoName
+		}
+	}
 	return nil
 }
 
@@ -87,7 +106,8 @@ func (c *compiler) addField(s *Shape, f reflect.StructField, index []int) error 
 		return err
 	}
 	s.Fields = append(s.Fields, Field{
-		Name: tag.name, GoName: f.Name, Number: tag.number, Shape: fs, OmitZero: tag.omitZero, index: index,
+		Name: tag.name, GoName: f.Name, Number: tag.number, Aliases: tag.aliases, Shape: fs, OmitZero: tag.omitZero,
+		index: index, offset: offset(s.Type, index),
 	})
 	return nil
 }
@@ -99,6 +119,15 @@ func checkName(name string) error {
 	}
 	return unsupported("the name %s cannot be carried by every format; want letters, digits, '_', '-' or '.', "+
 		"not starting with one of the last two or a digit", fmt.Sprintf("%.64q", name))
+}
+
+// offset returns where the field at index lies in a struct of type t.
+func offset(t reflect.Type, index []int) (sum uintptr) {
+	for _, i := range index {
+		f := t.Field(i)
+		sum, t = sum+f.Offset, f.Type
+	}
+	return sum
 }
 
 // isPlain reports whether a struct type is described by its fields.

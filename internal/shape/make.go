@@ -127,6 +127,9 @@ func (m *maker) typed(s *Shape) (err error) {
 	default:
 		s.Type, err = m.scalar(s)
 	}
+	if err == nil {
+		s.size = s.Type.Size()
+	}
 	m.sizes[s] = fields
 	return err
 }
@@ -280,7 +283,11 @@ func (m *maker) structure(s *Shape) (reflect.Type, int, error) {
 	if err := s.index(); err != nil {
 		return nil, 0, err
 	}
-	return reflect.StructOf(fields), flat, nil
+	t := reflect.StructOf(fields)
+	for i := range s.Fields {
+		s.Fields[i].offset = t.Field(i).Offset
+	}
+	return t, flat, nil
 }
 
 // field gives the field at position i its type.

@@ -67,6 +67,7 @@ type Shape struct {
 
 	made   bool           // by Make
 	linked bool           // of a made Struct: pointers to it are links
+	size   uintptr        // of a value in memory, as Type has it
 	byName map[string]int // of Struct: positions in Fields
 	column reflect.Type   // of Map: []T, which holds the values while they are sorted
 	keys   reflect.Type   // of Map: []K, likewise
@@ -83,7 +84,12 @@ type Field struct {
 	// back as zero, so nothing is lost.
 	OmitZero bool
 
-	index []int // of reflect.Value.FieldByIndex; never through a pointer
+	// Aliases are names that the field had before. Formats whose messages come
+	// with a schema, Avro alone, read what stands under them.
+	Aliases []string
+
+	index  []int   // of reflect.Value.FieldByIndex; never through a pointer
+	offset uintptr // of the field in the struct
 }
 
 // String returns the type as error texts name it.

@@ -2,6 +2,7 @@ package shape
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -10,11 +11,13 @@ import (
 // A fieldTag is what the tags of a field say.
 //
 //	`wire:"name,3,optional"`    name, number, left out when zero; each part may be missing
+//	`wire:"name,alias=old"`     also read by the name old, by formats that tell schemas apart
 //	`wire:"-"`                  not carried
 //	`json:"name,omitempty"`     read where there is no wire tag
 type fieldTag struct {
 	name     string // empty: the Go name
 	number   int
+	aliases  []string
 	omitZero bool
 	skip     bool
 	explicit bool // the tag gives a name, so an embedded struct is a field
@@ -47,14 +50,17 @@ func parseWireTag(text string) (tag fieldTag, err error) {
 	for rest != "" {
 		var part string
 		part, rest, _ = strings.Cut(rest, ",")
+		alias, isAlias := strings.CutPrefix(part, "alias=")
 		switch n, err := strconv.Atoi(part); {
 		case part == "optional":
 			tag.omitZero = true
+		case isAlias && validName(alias) && !slices.Contains(tag.aliases, alias):
+			tag.aliases = append(tag.aliases, alias)
 		case err == nil && tag.number == 0 && validNumber(n):
 			tag.number = n
 		default:
-			return tag, unsupported("the tag wire:%q has the part %q; want name,number,optional with a number "+
-				"of 1 to 536870911 outside 19000 to 19999", text, part)
+			return tag, unsupported("the tag wire:%q has the part %q; want name,number,optional,alias=old with a "+
+				"number of 1 to 536870911 outside 19000 to 19999", text, part)
 		}
 	}
 	return tag, nil

@@ -13,6 +13,9 @@ import (
 // are for that kind alone; those that set need a Value that stems from Target.
 type Value struct{ rv reflect.Value }
 
+// Zero returns a zero value of Shape s.
+func (s *Shape) Zero() Value { return Value{reflect.New(s.Type).Elem()} }
+
 // Bool returns a Bool.
 func (v Value) Bool() bool { return v.rv.Bool() }
 
