@@ -15,6 +15,10 @@ var (
 	// ErrUnsupported says that no message of this type can be carried.
 	ErrUnsupported = errors.New("type cannot be carried")
 
+	// ErrUnavailable says that what a codec needs beside the message, such as the
+	// schema of its writer, cannot be had now. The message may be fine: try again.
+	ErrUnavailable = errors.New("not available now")
+
 	// ErrUnknown says that a Registry holds no codec of a name or media type.
 	ErrUnknown = errors.New("unknown codec")
 )

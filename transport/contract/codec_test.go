@@ -215,6 +215,9 @@ func TestCodecsThatFail(t *testing.T) {
 		"the server cannot write":       {&fakeCodec{}, &fakeCodec{append: func() error { return fail }}, transport.CodeInternal, "the reply cannot be written: will not"},
 		"the server panics in writing":  {&fakeCodec{}, &fakeCodec{append: boom}, transport.CodeInternal, "the handler panicked"},
 		"the server cannot read":        {&fakeCodec{}, &fakeCodec{decode: func() error { return fail }}, transport.CodeInvalidArgument, "the body cannot be read: will not"},
+		"the client lacks a schema":     {&fakeCodec{append: func() error { return codecs.ErrUnavailable }}, &fakeCodec{}, transport.CodeUnavailable, "not available now"},
+		"the server lacks a schema":     {&fakeCodec{}, &fakeCodec{decode: func() error { return codecs.ErrUnavailable }}, transport.CodeUnavailable, "the body cannot be read: not available now"},
+		"the client cannot resolve":     {&fakeCodec{decode: func() error { return codecs.ErrUnavailable }}, &fakeCodec{}, transport.CodeUnavailable, "the reply cannot be read: not available now"},
 		"the client cannot read at all": {&fakeCodec{decode: func() error { return fail }}, &fakeCodec{}, transport.CodeInternal, "the reply cannot be read: will not"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -183,7 +183,11 @@ func (p *plan) answer(op string, reply *transport.Message, value any) error {
 		return nil
 	}
 	if err := p.readReply(reply, value); err != nil {
-		return p.fail(op, transport.CodeInternal, fmt.Errorf("the reply cannot be read: %w", err))
+		code := transport.CodeInternal
+		if errors.Is(err, codecs.ErrUnavailable) {
+			code = transport.CodeUnavailable
+		}
+		return p.fail(op, code, fmt.Errorf("the reply cannot be read: %w", err))
 	}
 	return nil
 }
@@ -218,7 +222,7 @@ func (p *plan) read(msg *transport.Message, value any) error {
 			return transport.CodeInvalidArgument.Errorf("%w", err)
 		}
 		if err := codec.Decode(msg.Body, value); err != nil {
-			return transport.CodeInvalidArgument.Errorf("the body cannot be read: %w", err)
+			return unread(err).Errorf("the body cannot be read: %w", err)
 		}
 	}
 	for i := range p.spec.params {
@@ -236,6 +240,15 @@ func uncompressed(msg *transport.Message) error {
 		return fmt.Errorf("the body is compressed by %s, and this connection has no middleware that inflates it: add transport/middleware/compress, or send it as it is", encoding)
 	}
 	return nil
+}
+
+// unread is the code of a body that a codec did not read: the message's fault,
+// unless something beside it could not be had.
+func unread(err error) transport.Code {
+	if errors.Is(err, codecs.ErrUnavailable) {
+		return transport.CodeUnavailable
+	}
+	return transport.CodeInvalidArgument
 }
 
 // reply writes what a handler returned, in what the caller wants to read.
@@ -324,6 +337,8 @@ func codeOf(err error) transport.Code {
 		return transport.CodeInternal
 	case errors.Is(err, codecs.ErrLimit):
 		return transport.CodeResourceExhausted
+	case errors.Is(err, codecs.ErrUnavailable):
+		return transport.CodeUnavailable
 	}
 	return transport.CodeInvalidArgument
 }
