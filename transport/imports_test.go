@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/schema":             {module + "internal/shape"},
 	"codecs/all":                {module + "codecs", module + "codecs/"},
+	"codecs/avrocodec":          {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/hamba/avro/v2", "github.com/hamba/avro/v2/pkg/crc64", "github.com/twmb/franz-go/pkg/sr", "google.golang.org/protobuf/"},
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"codecs/msgpackcodec":       {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},
 	"codecs/protocodec":         {module + "codecs", module + "internal/shape", module + "internal/intern", "google.golang.org/protobuf/"},
