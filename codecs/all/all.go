@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/codecs/protocodec"
@@ -18,6 +19,7 @@ type Maker struct {
 // Makers returns the maker of each codec, in the order of names.
 func Makers() []Maker {
 	return []Maker{
+		{"avro", func(l codecs.Limits) codecs.Codec { return avrocodec.New(avrocodec.WithLimits(l)) }},
 		{"json", func(l codecs.Limits) codecs.Codec { return jsoncodec.New(jsoncodec.WithLimits(l)) }},
 		{"msgpack", func(l codecs.Limits) codecs.Codec { return msgpackcodec.New(msgpackcodec.WithLimits(l)) }},
 		{"protobuf", func(l codecs.Limits) codecs.Codec { return protocodec.New(protocodec.WithLimits(l)) }},

@@ -24,6 +24,7 @@ func ExampleCodecs() {
 		fmt.Println(c.Name(), c.ContentType())
 	}
 	// Output:
+	// avro application/avro
 	// json application/json
 	// msgpack application/vnd.msgpack
 	// protobuf application/protobuf
@@ -36,6 +37,7 @@ func ExampleMakers() {
 		fmt.Println(m.Name, errors.Is(err, codecs.ErrLimit))
 	}
 	// Output:
+	// avro true
 	// json true
 	// msgpack true
 	// protobuf true

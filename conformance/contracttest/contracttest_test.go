@@ -16,6 +16,7 @@ import (
 
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/codecs/protocodec"
@@ -33,6 +34,10 @@ func harness() transporttest.Harness {
 
 func TestJSONInProcess(t *testing.T) {
 	contracttest.Suite{Codec: jsoncodec.New()}.Run(t, harness())
+}
+
+func TestAvroInProcess(t *testing.T) {
+	contracttest.Suite{Codec: avrocodec.New()}.Run(t, harness())
 }
 
 func TestMessagePackInProcess(t *testing.T) {
