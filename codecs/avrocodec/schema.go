@@ -21,7 +21,7 @@ type Schema struct {
 }
 
 // ParseSchema parses the JSON of a schema, which may be of a foreign program: it
-// is refused if it has more than 1 MiB, nests deeper than 256 levels of JSON, has
+// is refused if it has more than 1 MiB, nests deeper than 512 levels of JSON, has
 // more than 20,000 parts, or says what the specification does not allow. The
 // defaults of fields are checked where they are used, by WithSchema.
 func ParseSchema(text []byte) (*Schema, error) {

@@ -13,7 +13,7 @@ import (
 // What a schema may have at most.
 const (
 	maxSchemaBytes = 1 << 20
-	maxSchemaDepth = 256    // of JSON; a record inside a record takes four
+	maxSchemaDepth = 512    // of JSON; a record inside a record takes three
 	maxSchemaParts = 20_000 // values of JSON
 )
 
