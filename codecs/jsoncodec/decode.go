@@ -2,7 +2,6 @@ package jsoncodec
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -336,7 +335,7 @@ func (d *decoder) fromString(s *shape.Shape, v shape.Value, raw []byte) error {
 		v.SetStr(d.str(raw))
 		return nil
 	case shape.Bytes:
-		b, err := fromBase64(d.unquote(raw))
+		b, err := shape.ParseBase64(d.unquote(raw))
 		if err != nil {
 			return err
 		}
@@ -355,22 +354,6 @@ func (d *decoder) fromString(s *shape.Shape, v shape.Value, raw []byte) error {
 	default:
 		return mismatch(s, '"')
 	}
-}
-
-var errBase64 = errors.New("want bytes in padded base64")
-
-// fromBase64 reads the one base64 text of some bytes; the decoder alone would
-// skip line breaks.
-func fromBase64(text []byte) ([]byte, error) {
-	if len(text)%4 != 0 || bytes.ContainsAny(text, "\r\n") {
-		return nil, errBase64
-	}
-	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Strict().Decode(b, text)
-	if err != nil {
-		return nil, errBase64
-	}
-	return b[:n], nil
 }
 
 // unquote returns the text of a JSON string until the next call or read.

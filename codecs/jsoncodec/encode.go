@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -204,31 +203,12 @@ func (e *encoder) time(v shape.Value) error {
 	return nil
 }
 
-// The floats that JSON has no number for.
-const (
-	nan         = "NaN"
-	infinity    = "Infinity"
-	negInfinity = "-Infinity"
-)
-
-// appendFloat appends the shortest decimal that reads back as f, in the form of
-// ECMAScript; -0 keeps its sign.
+// appendFloat appends the number that f is, or the string that stands for it.
 func appendFloat(dst []byte, f float64, bits int) []byte {
-	switch {
-	case math.IsNaN(f):
-		return append(dst, `"`+nan+`"`...)
-	case math.IsInf(f, 1):
-		return append(dst, `"`+infinity+`"`...)
-	case math.IsInf(f, -1):
-		return append(dst, `"`+negInfinity+`"`...)
+	if !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return shape.AppendFloat(dst, f, bits)
 	}
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e'
-	}
-	dst = strconv.AppendFloat(dst, f, format, -1, bits)
-	if n := len(dst); format == 'e' && dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
-		dst = slices.Delete(dst, n-2, n-1) // e-09 is e-9
-	}
-	return dst
+	dst = append(dst, '"')
+	dst = shape.AppendFloat(dst, f, bits)
+	return append(dst, '"')
 }

@@ -82,11 +82,11 @@ func digits(v shape.Value, raw []byte) (u uint64, err error) {
 // namedFloat sets v from the text of a float that JSON has no number for.
 func namedFloat(v shape.Value, text []byte) error {
 	switch string(text) {
-	case nan:
+	case shape.NaN:
 		return v.SetFloat(math.NaN())
-	case infinity:
+	case shape.Infinity:
 		return v.SetFloat(math.Inf(1))
-	case negInfinity:
+	case shape.NegInfinity:
 		return v.SetFloat(math.Inf(-1))
 	default:
 		return errNotNamed

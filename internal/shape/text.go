@@ -1,0 +1,56 @@
+package shape
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// The texts of the floats that have no digits.
+const (
+	NaN         = "NaN"
+	Infinity    = "Infinity"
+	NegInfinity = "-Infinity"
+)
+
+// AppendFloat appends the shortest decimal that reads back as f, of so many
+// bits, in the form of ECMAScript; -0 keeps its sign. What is not finite is
+// appended as one of the constants.
+func AppendFloat(dst []byte, f float64, bits int) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(dst, NaN...)
+	case math.IsInf(f, 1):
+		return append(dst, Infinity...)
+	case math.IsInf(f, -1):
+		return append(dst, NegInfinity...)
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	dst = strconv.AppendFloat(dst, f, format, -1, bits)
+	if n := len(dst); format == 'e' && dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
+		dst = slices.Delete(dst, n-2, n-1) // e-09 is e-9
+	}
+	return dst
+}
+
+var errBase64 = errors.New("want bytes in padded base64")
+
+// ParseBase64 reads the one base64 text of some bytes, which are new; package
+// base64 alone would skip line breaks.
+func ParseBase64(text []byte) ([]byte, error) {
+	if len(text)%4 != 0 || bytes.ContainsAny(text, "\r\n") {
+		return nil, errBase64
+	}
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(b, text)
+	if err != nil {
+		return nil, errBase64
+	}
+	return b[:n], nil
+}
