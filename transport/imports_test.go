@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"codecs/jsoncodec":          {module + "codecs", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"codecs/msgpackcodec":       {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},
 	"codecs/protocodec":         {module + "codecs", module + "internal/shape", module + "internal/intern", "google.golang.org/protobuf/"},
+	"codecs/xmlcodec":           {module + "codecs", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "google.golang.org/protobuf/"},
 	"internal/router":           {module + "transport", module + "internal/router/"},
 	"internal/reconnect":        {module + "transport"},
 	"internal/shape":            {},
