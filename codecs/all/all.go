@@ -7,6 +7,7 @@ import (
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/codecs/protocodec"
+	"github.com/polywire/polywire/codecs/xmlcodec"
 )
 
 // A Maker makes codecs of one format, each with caches of its own, where one
@@ -23,6 +24,7 @@ func Makers() []Maker {
 		{"json", func(l codecs.Limits) codecs.Codec { return jsoncodec.New(jsoncodec.WithLimits(l)) }},
 		{"msgpack", func(l codecs.Limits) codecs.Codec { return msgpackcodec.New(msgpackcodec.WithLimits(l)) }},
 		{"protobuf", func(l codecs.Limits) codecs.Codec { return protocodec.New(protocodec.WithLimits(l)) }},
+		{"xml", func(l codecs.Limits) codecs.Codec { return xmlcodec.New(xmlcodec.WithLimits(l)) }},
 	}
 }
 

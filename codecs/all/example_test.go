@@ -28,6 +28,7 @@ func ExampleCodecs() {
 	// json application/json
 	// msgpack application/vnd.msgpack
 	// protobuf application/protobuf
+	// xml application/xml
 }
 
 func ExampleMakers() {
@@ -41,4 +42,5 @@ func ExampleMakers() {
 	// json true
 	// msgpack true
 	// protobuf true
+	// xml true
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/codecs/protocodec"
+	"github.com/polywire/polywire/codecs/xmlcodec"
 	"github.com/polywire/polywire/conformance/contracttest"
 	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/transport"
@@ -46,6 +47,10 @@ func TestMessagePackInProcess(t *testing.T) {
 
 func TestProtobufInProcess(t *testing.T) {
 	contracttest.Suite{Codec: protocodec.New()}.Run(t, harness())
+}
+
+func TestXMLInProcess(t *testing.T) {
+	contracttest.Suite{Codec: xmlcodec.New()}.Run(t, harness())
 }
 
 func TestJSONOnTheCallersGoroutine(t *testing.T) {
