@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/protoshape":       {module + "codecs", module + "internal/shape", "google.golang.org/protobuf/"},
 	"internal/intern":           {},
 	"internal/nearest":          {},
+	"internal/casereport":       {},
 	"internal/codecharness":     {module + "codecs/all", module + "conformance/codectest"},
 	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":       {module + "transport"},
@@ -44,8 +45,8 @@ var allowed = map[string][]string{
 	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
 	"adapters/all":              {module + "transport", module + "adapters/"},
 	"conformance":               {},
-	"conformance/codectest":     {module + "codecs"},
-	"conformance/transporttest": {module + "transport"},
+	"conformance/codectest":     {module + "codecs", module + "internal/casereport"},
+	"conformance/transporttest": {module + "transport", module + "internal/casereport"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
 	"transport/middleware/compress": {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},

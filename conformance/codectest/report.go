@@ -2,10 +2,10 @@ package codectest
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/polywire/polywire/internal/casereport"
 )
 
 // A Status is how a case ended.
@@ -52,13 +52,22 @@ func (r *Report) add(res Result) {
 // OK reports whether nothing failed.
 func (r *Report) OK() bool { return r.Err == "" && r.Counts[Failed] == 0 && len(r.Results) > 0 }
 
-func (r *Report) summary() string {
-	parts := make([]string, 0, 7)
-	for _, s := range []Status{Passed, Inverted, Deviates, Skipped, Advised, KnownFailure, Failed} {
-		parts = append(parts, fmt.Sprintf("%d %s", r.Counts[s], s))
+func (r *Report) summary() string { return r.written().Summary() }
+
+// written is the report in the form that all suites are written in.
+func (r *Report) written() *casereport.Report {
+	w := &casereport.Report{
+		Of: r.Codec, Counts: r.Counts, Err: r.Err,
+		Statuses: []string{Passed, Inverted, Deviates, Skipped, Advised, KnownFailure, Failed},
 	}
-	return fmt.Sprintf("%s: %d cases: %s", r.Codec, len(r.Results), strings.Join(parts, ", "))
+	for _, x := range r.Results {
+		w.Rows = append(w.Rows, casereport.Row{ID: x.ID, Group: x.Group, Rule: x.Rule, Status: x.Status, Reason: x.Reason, Duration: x.Duration})
+	}
+	return w
 }
+
+// WriteText writes a table: one line a case, then the reasons, then the counts.
+func (r *Report) WriteText(w io.Writer) error { return r.written().WriteText(w) }
 
 // WriteJSON writes the report as one JSON document.
 func (r *Report) WriteJSON(w io.Writer) error {
@@ -67,7 +76,16 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
+// WriteJUnit writes the report as the XML that CI systems read.
+func (r *Report) WriteJUnit(w io.Writer) error { return casereport.WriteJUnit(w, r.written()) }
+
+// WriteJUnit writes the reports of several codecs as one document.
+func WriteJUnit(w io.Writer, reports ...*Report) error {
+	all := make([]*casereport.Report, len(reports))
+	for i, r := range reports {
+		all[i] = r.written()
+	}
+	return casereport.WriteJUnit(w, all...)
 }
+
+func firstLine(s string) string { return casereport.FirstLine(s) }
