@@ -9,20 +9,47 @@ import (
 	"testing"
 )
 
-// stranger is a module of its own with an adapter for a wire that this one does not know.
-const stranger = "testdata/stranger"
+// Modules of their own: stranger has an adapter for a wire that this one does not
+// know, sealed a codec.
+const (
+	stranger = "testdata/stranger"
+	sealed   = "testdata/sealed"
+)
 
 const polywire = "github.com/polywire/polywire"
 
 func TestAnotherModuleWritesAnAdapterWithExportedNamesAlone(t *testing.T) {
-	var mod struct{ Require []struct{ Path string } }
-	if err := json.Unmarshal(goCommand(t, "mod", "edit", "-json"), &mod); err != nil {
+	requiresPolywireAlone(t, stranger)
+}
+
+func TestAnotherModuleWritesACodecWithExportedNamesAlone(t *testing.T) {
+	requiresPolywireAlone(t, sealed)
+}
+
+func requiresPolywireAlone(t *testing.T, module string) {
+	t.Helper()
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(goCommand(t, module, "mod", "edit", "-json"), &mod); err != nil {
 		t.Fatal(err)
 	}
-	if len(mod.Require) != 1 || mod.Require[0].Path != polywire {
-		t.Errorf("its go.mod requires %v, want %s alone", mod.Require, polywire)
+	for _, r := range mod.Require {
+		if !r.Indirect && r.Path != polywire {
+			t.Errorf("the go.mod of %s requires %s, want %s alone", module, r.Path, polywire)
+		}
 	}
-	goCommand(t, "vet", "./...")
+	goCommand(t, module, "vet", "./...")
+}
+
+func TestAnotherModulesCodecConforms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the whole conformance suite; leave -short out")
+	}
+	t.Logf("%s", goCommand(t, sealed, "test", "./..."))
 }
 
 func TestAnotherModulesAdapterStaysSmall(t *testing.T) {
@@ -39,20 +66,20 @@ func TestAnotherModulesAdapterConforms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the whole conformance suite; leave -short out")
 	}
-	t.Logf("%s", goCommand(t, "test", "./..."))
+	t.Logf("%s", goCommand(t, stranger, "test", "./..."))
 }
 
-// goCommand runs the go command in the stranger's module, which must need nothing that its go.mod does not say.
-func goCommand(t *testing.T, args ...string) []byte {
+// goCommand runs the go command in another module, which must need nothing that its go.mod does not say.
+func goCommand(t *testing.T, module string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = stranger
+	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")
 	var failure bytes.Buffer
 	cmd.Stderr = &failure
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go %v in %s: %v\n%s%s", args, stranger, err, out, failure.Bytes())
+		t.Fatalf("go %v in %s: %v\n%s%s", args, module, err, out, failure.Bytes())
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,42 +49,58 @@ those of the nightly tier. An interrupt ends the run; the exit code is then 130.
 		report := transporttest.Execute(cmd.Context(), h, o)
 		return errors.Join(s.write(report), verdict(cmd.Context(), report))
 	}
+	s.flags(cmd)
+	cmd.AddCommand(a.conformCodecCommand())
+	return cmd
+}
+
+func (s *suite) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.only, "run", "", "cases whose id matches `REGEX`")
 	cmd.Flags().StringVar(&s.tier, "tier", "fast", "fast, or nightly for what takes long too")
 	cmd.Flags().StringVar(&s.junit, "junit", "", "write a report for CI to `FILE`")
 	cmd.Flags().StringVarP(&s.output, "output", "o", "text", "text or json")
-	return cmd
+}
+
+// check finds mistakes in the flags of any suite, and returns what --run means.
+func (s *suite) check() (*regexp.Regexp, error) {
+	if s.tier != "fast" && s.tier != "nightly" {
+		return nil, usage(fmt.Errorf("--tier %q is not known (known: fast, nightly)", s.tier))
+	}
+	if s.output != "text" && s.output != "json" {
+		return nil, usage(fmt.Errorf("-o %s is not known (known: text, json)", s.output))
+	}
+	if s.only == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile(s.only)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--run: %w", err))
+	}
+	return re, nil
 }
 
 // options finds mistakes in the flags before anything is opened.
 func (s *suite) options() (transporttest.Options, error) {
 	o := transporttest.Options{Tier: transporttest.Tier(s.tier)}
-	if s.tier != string(transporttest.Fast) && s.tier != string(transporttest.Nightly) {
-		return o, usage(fmt.Errorf("--tier %q is not known (known: fast, nightly)", s.tier))
-	}
-	if s.output != "text" && s.output != "json" {
-		return o, usage(fmt.Errorf("-o %s is not known (known: text, json)", s.output))
-	}
-	if s.only != "" {
-		re, err := regexp.Compile(s.only)
-		if err != nil {
-			return o, usage(fmt.Errorf("--run: %w", err))
-		}
-		o.Run = re
+	var err error
+	if o.Run, err = s.check(); err != nil {
+		return o, err
 	}
 	if o.Run != nil && !slices.ContainsFunc(transporttest.Cases(), func(c transporttest.Case) bool { return o.Run.MatchString(c.ID) }) {
 		return o, usage(fmt.Errorf("--run %q matches no case: ids are T001, T002 and so on", s.only))
 	}
 	if s.output == "text" {
-		o.OnResult = func(r transporttest.Result) {
-			status := r.Status
-			if status == transporttest.Skipped {
-				status = "not run"
-			}
-			fmt.Fprintf(s.a.out, "%-9s %s  %6.0f ms  %s\n", status, r.ID, float64(r.Duration.Microseconds())/1000, r.Rule)
-		}
+		o.OnResult = func(r transporttest.Result) { s.line(r.Status, r.ID, r.Rule, r.Duration) }
 	}
 	return o, nil
+}
+
+// line writes how one case ended.
+func (s *suite) line(status, id, rule string, took time.Duration) {
+	if status == transporttest.Skipped {
+		status = "not run"
+	}
+	fmt.Fprintf(s.a.out, "%-9s %-5s %6.0f ms  %s\n", status, id, float64(took.Microseconds())/1000, rule)
 }
 
 // verdict is the error of a run. That some cases were not run is none, unless it was all of them.
