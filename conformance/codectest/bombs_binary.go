@@ -3,6 +3,7 @@ package codectest
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polywire/polywire/codecs"
@@ -50,6 +51,19 @@ func field(number int, body string) string {
 	return varint(uint64(number)<<3|2) + varint(uint64(len(body))) + body
 }
 
+// nested is a field of bytes inside itself so many times, written from its end.
+func nested(number, levels int) string {
+	var backwards []byte
+	for range levels {
+		head := varint(uint64(number)<<3|2) + varint(uint64(len(backwards)))
+		for i := len(head) - 1; i >= 0; i-- {
+			backwards = append(backwards, head[i])
+		}
+	}
+	slices.Reverse(backwards)
+	return string(backwards)
+}
+
 func protobufBombs() []Bomb {
 	var l bombList
 	for _, size := range []uint64{1 << 7, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
@@ -60,11 +74,7 @@ func protobufBombs() []Bomb {
 	}
 	for _, levels := range []int{101, 2000, 20_000} {
 		for number, name := range map[int]string{1: "members", 2: "items", 9: "what is skipped"} {
-			body := ""
-			for range levels {
-				body = field(number, body)
-			}
-			l.one(fmt.Sprintf("%d levels of %s", levels, name), nest{}, body)
+			l.one(fmt.Sprintf("%d levels of %s", levels, name), nest{}, nested(number, levels))
 		}
 	}
 	for _, size := range []int{small, middle, large} {
