@@ -316,7 +316,7 @@ func TestARegistryThatRefusesOrFails(t *testing.T) {
 		want   string
 	}{
 		"an error":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "s3cret", 500) }, "answered 500"},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, "answered 302"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "answered 302"},
 		"no JSON":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "s3cret") }, "cannot be reached, or its answer not be read"},
 		"more than 1 MiB": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"schema":"%s"}`, strings.Repeat(" ", 2<<20))
