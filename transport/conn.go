@@ -211,6 +211,9 @@ func (c *call) Value(key any) any {
 	return c.callCtx.Value(key)
 }
 
+// MaxBody is the limit of the Conn. See [hooks.Call].
+func (c *call) MaxBody() int { return c.conn.maxBody }
+
 // OnAnswer lets an outbound step change the answers to a Gather, which come after it has returned. See [hooks.Call].
 func (c *call) OnAnswer(change func(*Message) (*Message, error)) {
 	c.answers = append(c.answers, change)

@@ -64,6 +64,9 @@ func (c *handlerCtx) Value(key any) any {
 	return c.callCtx.Value(key)
 }
 
+// MaxBody is the limit of the Conn. See [hooks.Handling].
+func (in *inbound) MaxBody() int { return in.b.conn.maxBody }
+
 // OnDeferred lets an inbound middleware change a reply that is given after it has returned. See [hooks.Handling].
 func (in *inbound) OnDeferred(c changer) {
 	if in.change != nil {
@@ -214,7 +217,7 @@ func (in *inbound) deferReply() (*Deferred, error) {
 // answerLater is Deferred.Reply.
 func (in *inbound) answerLater(reply *Message, err error) error {
 	late := in.wantsReply() && in.ctx.Err() != nil
-	if in.change != nil && err == nil && reply != nil {
+	if in.change != nil && err == nil && reply != nil && len(reply.Body) <= in.MaxBody() {
 		reply, err = in.change.Deferred(&in.env.Message, reply)
 	}
 	in.reply, in.err = reply, err

@@ -6,6 +6,9 @@
 //
 //	OnAnswer(func(*transport.Message) (*transport.Message, error))
 //	OnDeferred(interface{ Deferred(msg, reply *transport.Message) (*transport.Message, error) })
+//	MaxBody() int
+//
+// MaxBody is the limit of the Conn, in bytes, and both have it.
 package hooks
 
 // Call is the key, in the ctx of an outbound step, of the call that the step is a

@@ -15,8 +15,8 @@
 //
 // Both are fields of the application's header, which every wire carries; over
 // HTTP they are the Content-Encoding and Accept-Encoding that curl knows. The
-// middleware reserves them: a message that has a content-encoding already is passed
-// on as it is, and a reader of the wrong kind is told by name.
+// middleware reserves them: handlers and callers see neither, a message that has a
+// content-encoding already is passed on as it is, and an unknown one is refused by name.
 //
 // Limits hold while a body inflates, so a bomb costs no more memory than an
 // honest body of the largest size, and before any codec sees it.

@@ -12,29 +12,56 @@ import (
 // Inbound inflates what arrives and compresses what is answered, for [transport.WithInbound].
 func (m *Middleware) Inbound(next transport.Handler) transport.Handler {
 	return func(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
+		in, _ := ctx.Value(hooks.Handling{}).(handling)
+		most := m.most(in)
 		var wanted wish
 		if msg.ReplyWanted() {
 			wanted = m.wanted(msg)
+			without(&msg.Header, acceptField)
 		}
-		if err := m.unpack(msg); err != nil {
+		if err := m.unpack(msg, most); err != nil {
 			return nil, err
 		}
 		if wanted.with == nil {
 			return next(ctx, msg)
 		}
-		if in, ok := ctx.Value(hooks.Handling{}).(interface {
-			OnDeferred(interface {
-				Deferred(msg, reply *transport.Message) (*transport.Message, error)
-			})
-		}); ok {
+		if in != nil {
 			in.OnDeferred(m)
 		}
 		reply, err := next(ctx, msg)
-		if err != nil || reply == nil {
-			return reply, err
+		if err != nil || reply == nil || len(reply.Body) > most {
+			return reply, err // the core refuses what is too large
 		}
 		return m.answer(wanted, reply), nil
 	}
+}
+
+// A handling is what the core tells of the message that is being handled.
+type handling interface {
+	bounded
+	OnDeferred(interface {
+		Deferred(msg, reply *transport.Message) (*transport.Message, error)
+	})
+}
+
+// A bounded is what has the limit of a Conn.
+type bounded interface{ MaxBody() int }
+
+// most is what a body may be once it is inflated: the limit here or of the Conn, the lower one.
+func (m *Middleware) most(conn bounded) int {
+	if conn == nil {
+		return m.limit
+	}
+	return min(m.limit, conn.MaxBody())
+}
+
+// without takes key out of h, without an allocation where nothing else is in it, as most often.
+func without(h *transport.Header, key string) {
+	if h.Len() == 1 && h.Has(key) {
+		*h = transport.Header{}
+		return
+	}
+	h.Del(key)
 }
 
 // Deferred compresses a reply to msg, as it came, that is given after its handler has returned. The core calls it.
@@ -88,7 +115,7 @@ func (m *Middleware) packReply(with encoding, reply *transport.Message) {
 }
 
 // unpack inflates the body of msg, which is written to, into memory of its own.
-func (m *Middleware) unpack(msg *transport.Message) error {
+func (m *Middleware) unpack(msg *transport.Message, most int) error {
 	name := msg.Header.Get(encodingField)
 	if isPlain(name) {
 		return nil
@@ -100,14 +127,14 @@ func (m *Middleware) unpack(msg *transport.Message) error {
 	if with == nil {
 		return transport.CodeInvalidArgument.Errorf("unknown content-encoding %.64q (known: %s, one alone)", name, m.names())
 	}
-	body, err := with.inflate(msg.Body, m.limit)
+	body, err := with.inflate(msg.Body, most)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return transport.CodeResourceExhausted.Errorf("the body inflates to more than %d bytes, or may: send less at once, or raise the limit", m.limit)
+		return transport.CodeResourceExhausted.Errorf("the body inflates to more than %d bytes, or may: send less at once, or raise the limit", most)
 	case err != nil:
 		return transport.CodeInvalidArgument.Errorf("the body is no %s: %w", name, err)
 	}
 	msg.Body = body
-	msg.Header.Del(encodingField)
+	without(&msg.Header, encodingField)
 	return nil
 }

@@ -42,7 +42,8 @@ func (m *Middleware) Outbound(next transport.Outbound) transport.Outbound {
 			}
 			return nil, err
 		}
-		return m.answered(msg.Destination, reply)
+		conn, _ := ctx.Value(hooks.Call{}).(bounded)
+		return m.answered(msg.Destination, reply, m.most(conn))
 	}
 }
 
@@ -54,11 +55,12 @@ func (m *Middleware) asks(ctx context.Context, op string, msg *transport.Message
 		return true
 	case "gather":
 		call, ok := ctx.Value(hooks.Call{}).(interface {
+			bounded
 			OnAnswer(func(*transport.Message) (*transport.Message, error))
 		})
 		if ok {
-			destination := msg.Destination
-			call.OnAnswer(func(reply *transport.Message) (*transport.Message, error) { return m.answered(destination, reply) })
+			destination, most := msg.Destination, m.most(call)
+			call.OnAnswer(func(reply *transport.Message) (*transport.Message, error) { return m.answered(destination, reply, most) })
 		}
 		return ok
 	}
@@ -111,7 +113,7 @@ func (m *Middleware) recycle(out *outgoing) {
 }
 
 // answered inflates a reply, which is the caller's, and learns what its sender reads.
-func (m *Middleware) answered(destination string, reply *transport.Message) (*transport.Message, error) {
+func (m *Middleware) answered(destination string, reply *transport.Message, most int) (*transport.Message, error) {
 	if reply == nil {
 		return nil, nil
 	}
@@ -119,9 +121,9 @@ func (m *Middleware) answered(destination string, reply *transport.Message) (*tr
 		if reads != m.offer {
 			m.peers.learn(destination, m.chosen(reads))
 		}
-		reply.Header.Del(acceptField)
+		without(&reply.Header, acceptField)
 	}
-	if err := m.unpack(reply); err != nil {
+	if err := m.unpack(reply, most); err != nil {
 		code := transport.CodeInternal // it is not the caller's argument that is wrong
 		if errors.Is(err, transport.CodeResourceExhausted) {
 			code = transport.CodeResourceExhausted
