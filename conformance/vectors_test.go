@@ -20,9 +20,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/codecs/msgpackcodec"
 	"github.com/polywire/polywire/codecs/protocodec"
+	"github.com/polywire/polywire/codecs/xmlcodec"
 	"github.com/polywire/polywire/internal/brokertest"
 )
 
@@ -54,12 +56,12 @@ type language struct {
 
 func languages() []language {
 	return []language{
-		{"python", []string{"vectors.py", "values.json", "protobuf.json"}, func(t testing.TB, mode string) *exec.Cmd {
+		{"python", []string{"vectors.py", "values.json", "protobuf.json", "avro.json"}, func(t testing.TB, mode string) *exec.Cmd {
 			return exec.CommandContext(t.Context(), brokertest.Python(t, "fastavro, google.protobuf, msgpack"), filepath.Join(vectors, "vectors.py"), mode)
 		}},
-		{"node", []string{"vectors.cjs", "values.json", "protobuf.json", "package-lock.json"}, func(t testing.TB, mode string) *exec.Cmd {
+		{"node", []string{"vectors.cjs", "values.json", "protobuf.json", "avro.json", "package-lock.json"}, func(t testing.TB, mode string) *exec.Cmd {
 			cmd := exec.CommandContext(t.Context(), "node", filepath.Join(vectors, "vectors.cjs"), mode)
-			cmd.Env = append(os.Environ(), "NODE_PATH="+brokertest.Node(t, "@msgpack/msgpack", "fast-xml-parser", "lossless-json", "protobufjs"))
+			cmd.Env = append(os.Environ(), "NODE_PATH="+brokertest.Node(t, "@msgpack/msgpack", "avsc", "fast-xml-parser", "lossless-json", "protobufjs"))
 			return cmd
 		}},
 	}
@@ -67,7 +69,7 @@ func languages() []language {
 
 // formats are all codecs, and whether their bodies are text.
 func formats() map[codecs.Codec]bool {
-	return map[codecs.Codec]bool{jsoncodec.New(): true, msgpackcodec.New(): false, protocodec.New(): false}
+	return map[codecs.Codec]bool{avrocodec.New(): false, jsoncodec.New(): true, msgpackcodec.New(): false, protocodec.New(): false, xmlcodec.New(): true}
 }
 
 func readJSON(t testing.TB, name string, v any) {
@@ -216,8 +218,10 @@ func TestOthersReadOurVectorsAsTheSameValues(t *testing.T) {
 // TestVectorsCanBeMadeAgain writes them anew and compares; with -update it keeps them.
 func TestVectorsCanBeMadeAgain(t *testing.T) {
 	if *update {
-		t.Setenv("CI", "true")                        // a program that is missing fails
-		writeJSON(t, "protobuf.json", descriptors(t)) // which the programs read
+		t.Setenv("CI", "true")                  // a program that is missing fails
+		for name, schemas := range schemas(t) { // which the programs read
+			writeJSON(t, name, schemas)
+		}
 	}
 	for _, l := range languages() {
 		t.Run(l.name, func(t *testing.T) {
@@ -239,22 +243,23 @@ func TestVectorsCanBeMadeAgain(t *testing.T) {
 	}
 }
 
-// TestVectorsHaveTheDescriptorsOfTheCodecs holds what the programs know of Protobuf.
-func TestVectorsHaveTheDescriptorsOfTheCodecs(t *testing.T) {
-	var got map[string]string
-	readJSON(t, "protobuf.json", &got)
-	if diff := cmp.Diff(descriptors(t), got); diff != "" {
-		t.Errorf("protobuf.json differs: the wire of these types changed (-want +got):\n%s", diff)
+// TestVectorsHaveTheSchemasOfTheCodecs holds what the programs know of Protobuf and Avro.
+func TestVectorsHaveTheSchemasOfTheCodecs(t *testing.T) {
+	for name, want := range schemas(t) {
+		var got map[string]string
+		readJSON(t, name, &got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s differs: the wire of these types changed (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
-// descriptors are the files of the types of the vectors, in base64.
-func descriptors(t testing.TB) map[string]string {
+// schemas are those of the types of the vectors: descriptors in base64, and Avro's.
+func schemas(t testing.TB) map[string]map[string]string {
 	t.Helper()
-	files := make(map[string]string)
-	c := protocodec.New()
+	files, records := make(map[string]string), make(map[string]string)
 	for name, typ := range vectorTypes {
-		file, err := c.Descriptor(typ)
+		file, err := protocodec.New().Descriptor(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,8 +268,13 @@ func descriptors(t testing.TB) map[string]string {
 			t.Fatal(err)
 		}
 		files[name] = base64.StdEncoding.EncodeToString(b)
+		record, err := avrocodec.New().Schema(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records[name] = record.String()
 	}
-	return files
+	return map[string]map[string]string{"protobuf.json": files, "avro.json": records}
 }
 
 func writeJSON(t testing.TB, name string, v any) {

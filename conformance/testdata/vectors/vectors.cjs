@@ -7,6 +7,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const readline = require("node:readline");
+const avro = require("avsc");
 const { XMLBuilder, XMLParser } = require("fast-xml-parser");
 const { LosslessNumber, parse, stringify } = require("lossless-json");
 const msgpack = require("@msgpack/msgpack");
@@ -285,6 +286,98 @@ function varint(n) {
   return Buffer.from([...bytes, n]);
 }
 
+// A value of Avro is a single object: a mark, the fingerprint of its schema, and the value.
+class Avro extends Plain {
+  constructor() {
+    super();
+    const long = avro.types.LongType.__with({
+      fromBuffer: (b) => b.readBigInt64LE(),
+      toBuffer: (n) => {
+        const b = Buffer.alloc(8);
+        b.writeBigInt64LE(n);
+        return b;
+      },
+      fromJSON: BigInt,
+      toJSON: String,
+      isValid: (n) => typeof n === "bigint",
+      compare: (a, b) => (a < b ? -1 : a > b ? 1 : 0),
+    });
+    this.types = {};
+    for (const [name, schema] of Object.entries(load("avro.json"))) {
+      const type = avro.Type.forSchema(JSON.parse(schema), { registry: { long } });
+      this.types[name] = [type, Buffer.concat([Buffer.of(0xc3, 0x01), rabin(canonical(JSON.parse(schema)))])];
+    }
+  }
+
+  write(t, v) {
+    const [type, mark] = this.types[t];
+    return Buffer.concat([mark, type.toBuffer(this.put(t, v))]).toString("hex");
+  }
+
+  read(t, body) {
+    const [type, mark] = this.types[t];
+    const b = Buffer.from(body, "hex");
+    if (!b.subarray(0, mark.length).equals(mark)) throw new Error("another schema");
+    return this.get(t, type.fromBuffer(b.subarray(mark.length))); // all of it, or an error
+  }
+
+  fields(t, v) {
+    return super.fields(t, v).filter(([name]) => v[name] !== null);
+  }
+
+  putScalar(t, v) {
+    if (t === "bytes") return Buffer.from(v, "hex");
+    if (t === "uint64") return big64(v);
+    if (t === "time") {
+      const [seconds, nanos] = v.split(":");
+      return { seconds: BigInt(seconds), nanos: Number(nanos) };
+    }
+    return t.startsWith("int") && t !== "int64" ? Number(v) : super.putScalar(t, v);
+  }
+
+  getScalar(t, v) {
+    if (t === "bytes") return v.toString("hex");
+    if (t === "uint64") return v.readBigUInt64BE().toString();
+    if (t === "time") return `${v.seconds}:${v.nanos}`;
+    return super.getScalar(t, INTEGERS.has(t) && typeof v === "number" ? BigInt(v) : v);
+  }
+}
+
+function big64(v) {
+  const b = Buffer.alloc(8);
+  b.writeBigUInt64BE(BigInt(v));
+  return b;
+}
+
+// canonical is the parsing canonical form of a schema whose names are full already, as those of the codec are.
+function canonical(s) {
+  if (typeof s === "string") return JSON.stringify(s);
+  if (Array.isArray(s)) return `[${s.map(canonical).join(",")}]`;
+  const parts = [];
+  for (const key of ["name", "type", "fields", "symbols", "items", "values", "size"]) {
+    if (s[key] === undefined) continue;
+    const fields = key === "fields" ? `[${s.fields.map(canonical).join(",")}]` : canonicalPart(s[key]);
+    parts.push(`"${key}":${fields}`);
+  }
+  return `{${parts.join(",")}}`;
+}
+
+const canonicalPart = (v) => (typeof v === "number" ? String(v) : canonical(v));
+
+// rabin is CRC-64-AVRO, the low byte first.
+function rabin(text) {
+  const EMPTY = 0xc15d213aa4d7a795n;
+  let fp = EMPTY;
+  for (const byte of Buffer.from(text)) {
+    let table = (fp ^ BigInt(byte)) & 0xffn;
+    for (let i = 0; i < 8; i++) table = (table >> 1n) ^ (EMPTY & -(table & 1n) & 0xffffffffffffffffn);
+    fp = (fp >> 8n) ^ table;
+  }
+  const b = Buffer.alloc(8);
+  b.writeBigUInt64LE(fp);
+  return b;
+}
+
 // What XML 1.0 cannot hold, and the carriage return, which the library writes as it is.
 const UNFIT = /[\x00-\x08\x0b-\x1f\ufffe\uffff]/;
 
@@ -351,7 +444,7 @@ class Xml extends Plain {
   }
 }
 
-const FORMATS = { json: Json, msgpack: MessagePack, protobuf: Protobuf, xml: Xml };
+const FORMATS = { json: Json, avro: Avro, msgpack: MessagePack, protobuf: Protobuf, xml: Xml };
 
 function write() {
   const vectors = {};

@@ -9,6 +9,7 @@ Bodies of text formats are text, others hexadecimal.
 """
 import base64
 import datetime
+import io
 import json
 import math
 import os
@@ -261,6 +262,56 @@ class Protobuf:
         return v.hex() if head == "bytes" else Plain().get_scalar(head, v)
 
 
+class Avro(Plain):
+    """A value is a single object: a mark, the fingerprint of its schema, and the value."""
+
+    def __init__(self):
+        self.schemas = {}
+        for name, schema in load("avro.json").items():
+            parsed = json.loads(schema)
+            mark = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(parsed), "CRC-64-AVRO")
+            self.schemas[name] = fastavro.parse_schema(parsed), b"\xc3\x01" + bytes.fromhex(mark)
+
+    def write(self, t, v):
+        schema, mark = self.schemas[t]
+        out = io.BytesIO(mark)
+        out.seek(len(mark))
+        fastavro.schemaless_writer(out, schema, self.put(t, v), strict=True)
+        return out.getvalue().hex()
+
+    def read(self, t, body):
+        schema, mark = self.schemas[t]
+        body = io.BytesIO(bytes.fromhex(body))
+        assert body.read(len(mark)) == mark
+        v = self.get(t, fastavro.schemaless_reader(body, schema))
+        assert body.read() == b""
+        return v
+
+    def put_struct(self, t, v):
+        return {name: self.put(of, v[name]) if name in v else None for name, of in TYPES[t].items()}
+
+    def put_key(self, _, key):
+        return key
+
+    def put_scalar(self, t, v):
+        if t == "bytes":
+            return bytes.fromhex(v)
+        if t == "uint64":
+            return int(v).to_bytes(8, "big")
+        if t == "time":
+            return dict(zip(("seconds", "nanos"), to_time(v)))
+        return super().put_scalar(t, v)
+
+    def get_scalar(self, t, v):
+        if t == "bytes":
+            return v.hex()
+        if t == "uint64":
+            return str(int.from_bytes(v, "big"))
+        if t == "time":
+            return f"{v['seconds']}:{v['nanos']}"
+        return super().get_scalar(t, v)
+
+
 # What XML 1.0 cannot hold, and the carriage return, which ElementTree writes as it is.
 UNFIT = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
@@ -335,7 +386,7 @@ class Xml:
         return [self.get(x, of if head == "optional" else t) for x in found]
 
 
-FORMATS = {"json": Json, "msgpack": MessagePack, "protobuf": Protobuf, "xml": Xml}
+FORMATS = {"json": Json, "avro": Avro, "msgpack": MessagePack, "protobuf": Protobuf, "xml": Xml}
 
 
 def write():

@@ -60,7 +60,9 @@ func (m *Middleware) asks(ctx context.Context, op string, msg *transport.Message
 		})
 		if ok {
 			destination, most := msg.Destination, m.most(call)
-			call.OnAnswer(func(reply *transport.Message) (*transport.Message, error) { return m.answered(destination, reply, most) })
+			call.OnAnswer(func(reply *transport.Message) (*transport.Message, error) {
+				return m.answered(destination, reply, most)
+			})
 		}
 		return ok
 	}
