@@ -1,8 +1,9 @@
-// Command peers compares what calls cost in one process: through polywire's
-// Conn, with its defaults on, and through other libraries, in one run.
+// Command peers compares what calls and codecs cost in one process: through
+// polywire, with its defaults on, and through other libraries, in one run.
 //
 //	go run . -rounds 12 -time 200ms                 all lines, as Markdown
-//	go run . -run '^request' -format go | tee new   what benchstat reads
+//	go run . -run '^Codec/format=json'              some of them
+//	go run . -run '^Request' -format go | tee new   what benchstat reads
 //
 // A [line] is one thing to do. Each of its entries is a library made ready for
 // it, a [rig]. All rigs of a line are open at once and are measured in turn, round after round, in an

@@ -42,7 +42,7 @@ func lines() []line {
 		publishLine("a delivery of a Publish to 100 subscribers", []goal{{ratio, natsName, 0.1}}, 100, asynchronous()),
 		inlineLine("a delivery of a Publish to 100 subscribers on the publisher's goroutine (`?inline`)", 100),
 	}
-	return slices.Concat(all, routes(), scale())
+	return slices.Concat(all, routes(), scale(), codecLines())
 }
 
 func requestLine(goals []goal, size, callers int, peers ...entry) line {

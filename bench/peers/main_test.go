@@ -11,10 +11,12 @@ import (
 
 // go-micro's memory transport leaves the goroutine of a socket that is closed waiting
 // on its pipe, its memory registry cannot be closed, and its packages start goroutines of their own.
+// vmihailenco's preallocation keeps one for each type.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
 		goleak.IgnoreAnyFunction("go-micro.dev/v5/transport.(*memorySocket).Recv"),
-		goleak.IgnoreAnyFunction("go-micro.dev/v5/registry.(*memRegistry).ttlPrune"))
+		goleak.IgnoreAnyFunction("go-micro.dev/v5/registry.(*memRegistry).ttlPrune"),
+		goleak.IgnoreAnyFunction("github.com/vmihailenco/msgpack/v5.cachedValue.func1"))
 }
 
 func TestACommandLineThatCannotBeMeantIsRefused(t *testing.T) {

@@ -80,7 +80,9 @@ func versions() map[string]string {
 	for _, m := range info.Deps {
 		switch m.Path {
 		case "connectrpc.com/connect", "connectrpc.com/connect/v2", "go-micro.dev/v5", "github.com/ThreeDotsLabs/watermill",
-			"go.nanomsg.org/mangos/v3", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/asaskevich/EventBus":
+			"go.nanomsg.org/mangos/v3", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/asaskevich/EventBus",
+			"github.com/go-json-experiment/json", "github.com/bytedance/sonic", "github.com/goccy/go-json", "github.com/hamba/avro/v2", "github.com/twmb/avro",
+			"github.com/linkedin/goavro/v2", "google.golang.org/protobuf", "github.com/planetscale/vtprotobuf", "github.com/vmihailenco/msgpack/v5", "github.com/tinylib/msgp":
 			out[m.Path] = m.Version
 		}
 	}
