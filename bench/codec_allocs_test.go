@@ -17,6 +17,7 @@ var wireSizes = map[string]map[string]int{
 	"json":     {"order": 179, "document": 1371, "list": 84909, "series": 22976, "text": 16897, "blob": 87414, "map": 14402, "sparse": 131},
 	"msgpack":  {"order": 143, "document": 1070, "list": 66636, "series": 12063, "text": 16454, "blob": 65562, "map": 12115, "sparse": 103},
 	"protobuf": {"order": 89, "document": 666, "list": 40118, "series": 10035, "text": 16443, "blob": 65551, "map": 13851, "sparse": 66},
+	"avro":     {"order": 90, "document": 594, "list": 34959, "series": 10043, "text": 16451, "blob": 65559, "map": 11853, "sparse": 109},
 	"xml":      {"order": 243, "document": 1918, "list": 117412, "series": 52980, "text": 17315, "blob": 87434, "map": 23132, "sparse": 190},
 }
 
