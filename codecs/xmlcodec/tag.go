@@ -42,6 +42,7 @@ type attribute struct {
 	name   []byte
 	prefix int    // the length of the prefix; 0 without
 	value  []byte // not expanded
+	space  []byte // of the prefix, once it is known
 }
 
 // A binding is a namespace declaration.
@@ -305,7 +306,16 @@ func (s *scanner) resolve(t *tag) error {
 func (s *scanner) apply(t *tag) error {
 	for i := range s.attrs {
 		a := &s.attrs[i]
-		known, err := s.applyOne(t, a)
+		known, err := false, error(nil)
+		switch {
+		case a.prefix == 0:
+			known = t.own(a)
+		case string(a.name[:a.prefix]) != xmlnsPrefix:
+			if err = s.qualify(i); err == nil && string(a.space) == xsiSpace && string(a.name[a.prefix+1:]) == attrNil {
+				known = true
+				t.null, err = nilValue(a.value)
+			}
+		}
 		if err == nil && !known {
 			err = s.one()
 		}
@@ -316,22 +326,27 @@ func (s *scanner) apply(t *tag) error {
 	return nil
 }
 
-func (s *scanner) applyOne(t *tag, a *attribute) (known bool, err error) {
-	if a.prefix > 0 {
-		prefix := a.name[:a.prefix]
-		if string(prefix) == xmlnsPrefix {
-			return false, nil
-		}
-		space, ok := s.lookup(prefix)
-		if !ok {
-			return false, errPrefix
-		}
-		if string(space) != xsiSpace || string(a.name[a.prefix+1:]) != attrNil {
-			return false, nil
-		}
-		t.null, err = nilValue(a.value)
-		return true, err
+// qualify finds the namespace of attribute i, which has a prefix, and fails if
+// one before it is the same by another prefix.
+func (s *scanner) qualify(i int) error {
+	a := &s.attrs[i]
+	space, ok := s.lookup(a.name[:a.prefix])
+	if !ok {
+		return errPrefix
 	}
+	a.space = space
+	for j := range s.attrs[:i] {
+		b := &s.attrs[j]
+		if len(b.space) > 0 && bytes.Equal(b.name[b.prefix+1:], a.name[a.prefix+1:]) && bytes.Equal(b.space, space) {
+			return errAttrTwice
+		}
+	}
+	return nil
+}
+
+// own lets an attribute without prefix say what it says, if it is one of the
+// codec's.
+func (t *tag) own(a *attribute) (known bool) {
 	switch string(a.name) {
 	case attrKey:
 		t.keyed, t.rawKey = true, a.value
@@ -340,9 +355,9 @@ func (s *scanner) applyOne(t *tag, a *attribute) (known bool, err error) {
 	case attrEncoding:
 		t.mark = markOf(a.value)
 	default:
-		return false, nil
+		return false
 	}
-	return true, nil
+	return true
 }
 
 func markOf(value []byte) mark {
