@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/intern":           {},
 	"internal/nearest":          {},
 	"internal/casereport":       {},
-	"internal/codecharness":     {module + "codecs/all", module + "conformance/codectest"},
+	"internal/codecharness":     {module + "codecs", module + "codecs/", module + "conformance/codectest"},
 	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},
