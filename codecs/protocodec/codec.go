@@ -31,8 +31,8 @@
 // before it holds the limits; a packed list in parts counts again, for each part,
 // what it had before, for so the engine copies it.
 //
-// The content type is the one that IANA lists, application/protobuf; of its
-// deprecated names, such as application/x-protobuf, none is sent or known.
+// The content type is the one that IANA lists, application/protobuf; what peers wrote
+// before, application/x-protobuf and application/vnd.google.protobuf, is understood.
 //
 // Decoding allocates, with what lists and maps throw away when they grow, less
 // than 512 bytes for each element that codecs.Limits allows, and 16 for each byte
@@ -70,6 +70,7 @@ type Codec struct {
 var (
 	_ codecs.Codec       = (*Codec)(nil)
 	_ codecs.TypeChecker = (*Codec)(nil)
+	_ codecs.Aliaser     = (*Codec)(nil)
 )
 
 // An Option changes what New makes.
@@ -104,6 +105,12 @@ func (c *Codec) Name() string { return name }
 
 // ContentType returns "application/protobuf".
 func (c *Codec) ContentType() string { return "application/protobuf" }
+
+// ContentTypeAliases returns what peers wrote before the format had a media type of
+// its own, and still do.
+func (c *Codec) ContentTypeAliases() []string {
+	return []string{"application/x-protobuf", "application/vnd.google.protobuf"}
+}
 
 // CheckType returns an error that wraps codecs.ErrUnsupported if values of type
 // t, or what t points to, cannot be carried.

@@ -32,11 +32,21 @@ func (c *Codec) Descriptor(t reflect.Type) (*descriptorpb.FileDescriptorProto, e
 	if err != nil {
 		return nil, fail("check", -1, err)
 	}
-	p := s.Plan.(*plan)
-	if p.root.form == instant {
-		return nil, fail("check", -1, errors.New("a time alone is google.protobuf.Timestamp"))
+	return newFile(s, t.PkgPath())
+}
+
+// DescriptorOf returns the .proto of the type of v, as Descriptor does. It takes
+// what a Maker of package schema has made too.
+func (c *Codec) DescriptorOf(v any) (*descriptorpb.FileDescriptorProto, error) {
+	made, ok := v.(*shape.Dynamic)
+	if !ok {
+		return c.Descriptor(reflect.TypeOf(v))
 	}
-	return newFile(t, p), nil
+	s, err := c.shapes.OfMade(made.Shape())
+	if err != nil {
+		return nil, fail("check", -1, err)
+	}
+	return newFile(s, "")
 }
 
 // A file is a descriptor that is being made.
@@ -47,20 +57,25 @@ type file struct {
 
 const timestampFile, timestampName = "google/protobuf/timestamp.proto", ".google.protobuf.Timestamp"
 
-func newFile(t reflect.Type, p *plan) *descriptorpb.FileDescriptorProto {
+// newFile returns the file of the plan of s, in the package at that path if there is one.
+func newFile(s *shape.Shape, at string) (*descriptorpb.FileDescriptorProto, error) {
+	p := s.Plan.(*plan)
+	if p.root.form == instant {
+		return nil, fail("check", -1, errors.New("a time alone is google.protobuf.Timestamp"))
+	}
 	f := file{out: &descriptorpb.FileDescriptorProto{Syntax: proto.String("proto3")}, names: make(map[*message]string)}
-	if pkg := t.PkgPath(); pkg != "" {
-		f.out.Package = proto.String(identifier(path.Base(pkg)))
+	if at != "" {
+		f.out.Package = proto.String(identifier(path.Base(at)))
 	}
 	taken := make(map[string]bool)
 	for _, m := range p.messages {
 		f.names[m] = unique(typeName(m.shape), taken)
 	}
-	f.out.Name = proto.String(path.Join(t.PkgPath(), f.names[p.messages[0]]+".proto"))
+	f.out.Name = proto.String(path.Join(at, f.names[p.messages[0]]+".proto"))
 	for _, m := range p.messages {
 		f.out.MessageType = append(f.out.MessageType, f.message(m))
 	}
-	return f.out
+	return f.out, nil
 }
 
 func (f *file) message(m *message) *descriptorpb.DescriptorProto {
@@ -73,7 +88,7 @@ func (f *file) message(m *message) *descriptorpb.DescriptorProto {
 		switch of.rule {
 		case optional:
 			d.Proto3Optional, d.OneofIndex = proto.Bool(true), proto.Int32(int32(len(out.OneofDecl)))
-			out.OneofDecl = append(out.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String("_" + d.GetName())})
+			out.OneofDecl = append(out.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String(d.GetName())})
 		case repeated:
 			d.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
 		case mapped:
@@ -81,7 +96,28 @@ func (f *file) message(m *message) *descriptorpb.DescriptorProto {
 		}
 		out.Field = append(out.Field, d)
 	}
+	nameOneofs(out)
 	return out
+}
+
+// nameOneofs gives the one-ofs of optional fields, which have the names of those, the
+// names that protoc gives them.
+func nameOneofs(m *descriptorpb.DescriptorProto) {
+	taken := make(map[string]bool)
+	for _, f := range m.GetField() {
+		taken[f.GetName()] = true
+	}
+	for _, o := range m.GetOneofDecl() {
+		name := o.GetName()
+		if !strings.HasPrefix(name, "_") {
+			name = "_" + name
+		}
+		for taken[name] {
+			name = "X" + name
+		}
+		taken[name] = true
+		o.Name = &name
+	}
 }
 
 // field returns a field whose values are n.
@@ -154,7 +190,11 @@ func protoType(n *node) descriptorpb.FieldDescriptorProto_Type {
 
 // typeName returns what the message of a type would be called if it were alone.
 func typeName(s *shape.Shape) string {
-	if name := s.Type.Name(); name != "" && (s.Kind >= shape.List || s.Kind == shape.Text) {
+	name := s.Type.Name()
+	if s.Kind == shape.Struct {
+		name = s.Name
+	}
+	if name != "" && (s.Kind >= shape.List || s.Kind == shape.Text) {
 		return identifier(camel(name))
 	}
 	switch s.Kind {
