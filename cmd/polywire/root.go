@@ -60,7 +60,7 @@ Exit codes: 0 ok, 2 usage or configuration, 3 cannot connect, 4 timeout, 5 error
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.requestCommand(), a.sendCommand(), a.publishCommand(), a.gatherCommand(), a.subscribeCommand(), a.serveCommand(),
-		a.conformCommand(), a.benchCommand(), a.configCommand(), a.transportsCommand(), a.codecsCommand(), a.versionCommand(),
+		a.conformCommand(), a.benchCommand(), a.configCommand(), a.transportsCommand(), a.codecsCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/token"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/polywire/polywire/codecs/protocodec"
+	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/transport/contract"
+)
+
+func (a *app) schemaCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "schema", Short: "Tell other programs what messages look like", Args: cobra.NoArgs}
+	cmd.AddCommand(a.schemaExportCommand())
+	return cmd
+}
+
+// exporters write a type of a description, or all of them where it is nil.
+func exporters() map[string]func(types schema.Types, t *schema.Type) ([]byte, error) {
+	return map[string]func(types schema.Types, t *schema.Type) ([]byte, error){
+		"proto": exportProto,
+		"jsonschema": func(types schema.Types, t *schema.Type) ([]byte, error) {
+			return types.JSONSchema(t)
+		},
+	}
+}
+
+func (a *app) schemaExportCommand() *cobra.Command {
+	v := a.newVerb()
+	v.output = "json"
+	var file string
+	formats := slices.Sorted(maps.Keys(exporters()))
+	cmd := &cobra.Command{
+		Use:   "export " + strings.Join(formats, "|") + " [DESTINATION|TYPE]",
+		Short: "Write the types of an API as .proto or JSON Schema",
+		Long: `Writes what the messages of an API look like, for programs that are not written with polywire: all structs
+of the description, the types of one destination, or one type. AsyncAPI is not there yet.`,
+		Example: `  polywire schema export proto --api shop.json -o shop.proto
+  polywire schema export jsonschema --api describe -t http://localhost:8080 shop.order`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		export := exporters()[args[0]]
+		if export == nil {
+			return usage(fmt.Errorf("format %.32q is not known (known: %s)", args[0], strings.Join(formats, ", ")))
+		}
+		d, err := v.apart(cmd.Context())
+		if err != nil {
+			return err
+		}
+		t, err := picked(d, args[1:])
+		if err != nil {
+			return err
+		}
+		out, err := export(d.Types, t)
+		if err != nil {
+			return codecError(err)
+		}
+		if file != "" {
+			return os.WriteFile(file, out, 0o644) //nolint:gosec // a schema is for all to read
+		}
+		_, err = a.out.Write(out)
+		return err
+	}
+	v.target.flags(cmd.Flags())
+	cmd.Flags().StringVar(&v.api, "api", "", "description of the API: a `FILE`, or describe to ask the service")
+	cmd.Flags().Var(&v.timeout, "timeout", "`TIME` for the question of describe")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "`FILE` to write; standard output without it")
+	return cmd
+}
+
+// apart returns the description that --api names, with a connection only if it takes one.
+func (v *verb) apart(ctx context.Context) (*contract.Description, error) {
+	switch v.api {
+	case "":
+		return nil, usage(errors.New("--api is missing: name a file, or describe to ask the service"))
+	case "describe":
+	default:
+		return v.description(ctx, nil)
+	}
+	conn, err := v.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // what counts has happened
+	if v.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(v.timeout))
+		defer cancel()
+	}
+	return v.description(ctx, conn)
+}
+
+// picked returns what name is in d: a type, or what a destination carries. Without a
+// name it is nil, for all.
+func picked(d *contract.Description, name []string) (*schema.Type, error) {
+	if len(name) == 0 {
+		return nil, nil //nolint:nilnil // all of them
+	}
+	if t := d.Types[name[0]]; t != nil {
+		return &schema.Type{Kind: t.Kind, Type: name[0]}, nil
+	}
+	op := d.Operation(name[0])
+	switch {
+	case op == nil:
+		return nil, usage(fmt.Errorf("service %s has neither a destination nor a type %.64q (types: %s)",
+			d.Service, name[0], strings.Join(slices.Sorted(maps.Keys(d.Types)), ", ")))
+	case op.Request == nil && op.Reply == nil:
+		return nil, usage(fmt.Errorf("%s carries no value", op.Destination))
+	case op.Request == nil:
+		return op.Reply, nil
+	case op.Reply != nil && (op.Request.Kind != op.Reply.Kind || op.Request.Type == "" || op.Request.Type != op.Reply.Type):
+		return nil, usage(fmt.Errorf("%s has the request %s and the reply %s: name the type that is wanted",
+			op.Destination, called(op.Request), called(op.Reply)))
+	}
+	return op.Request, nil
+}
+
+// called is how errors name a type.
+func called(t *schema.Type) string {
+	if t.Type != "" {
+		return t.Type
+	}
+	return t.Kind
+}
+
+// exportProto writes a .proto file of t, or of all structs.
+func exportProto(types schema.Types, t *schema.Type) ([]byte, error) {
+	all := t == nil
+	if all {
+		t = everyStruct(types)
+	}
+	maker, err := types.Maker(t)
+	if err != nil {
+		return nil, err
+	}
+	file, err := protocodec.New().DescriptorOf(maker.New())
+	if err != nil {
+		return nil, err
+	}
+	if all {
+		file.MessageType = file.GetMessageType()[1:] // the one that holds all others
+	}
+	text, err := protocodec.Source(file)
+	return []byte(text), err
+}
+
+// everyStruct returns a struct that holds one of each.
+func everyStruct(types schema.Types) *schema.Type {
+	all := &schema.Type{Kind: "struct"}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		if types[name].Kind != "struct" {
+			continue
+		}
+		field := schema.Type{Name: name, Number: len(all.Fields) + 1, Kind: "struct", Type: name, Optional: true}
+		if !token.IsIdentifier(name) {
+			field.Name = fmt.Sprintf("_%d", field.Number)
+		}
+		all.Fields = append(all.Fields, field)
+	}
+	return all
+}
