@@ -43,7 +43,7 @@ bench: ## our benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-peers
-bench-peers: ## beside other libraries, in one run of about six minutes; a module of its own
+bench-peers: ## beside other libraries, in one run of about twelve minutes; a module of its own
 	cd bench/peers && go run .
 
 .PHONY: docs
