@@ -85,7 +85,7 @@ func (r filler) scalar(f protoreflect.FieldDescriptor) protoreflect.Value {
 		return protoreflect.ValueOfBool(r.IntN(2) == 0)
 	case protoreflect.EnumKind:
 		values := f.Enum().Values()
-		if i := r.IntN(values.Len() + 1); f.Enum().IsClosed() || i < values.Len() {
+		if i := r.IntN(values.Len() + 1); f.Enum().IsClosed() || i < values.Len() || values.Len() == 1 { // as of NullValue
 			return protoreflect.ValueOfEnum(values.Get(i % values.Len()).Number())
 		}
 		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(r.Int32()))
