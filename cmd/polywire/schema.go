@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/internal/shape"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -27,6 +29,7 @@ func (a *app) schemaCommand() *cobra.Command {
 // exporters write a type of a description, or all of them where it is nil.
 func exporters() map[string]func(types schema.Types, t *schema.Type) ([]byte, error) {
 	return map[string]func(types schema.Types, t *schema.Type) ([]byte, error){
+		"avro":  exportAvro,
 		"proto": exportProto,
 		"jsonschema": func(types schema.Types, t *schema.Type) ([]byte, error) {
 			return types.JSONSchema(t)
@@ -41,7 +44,7 @@ func (a *app) schemaExportCommand() *cobra.Command {
 	formats := slices.Sorted(maps.Keys(exporters()))
 	cmd := &cobra.Command{
 		Use:   "export " + strings.Join(formats, "|") + " [DESTINATION|TYPE]",
-		Short: "Write the types of an API as .proto or JSON Schema",
+		Short: "Write the types of an API as .proto, JSON Schema or Avro schema",
 		Long: `Writes what the messages of an API look like, for programs that are not written with polywire: all structs
 of the description, the types of one destination, or one type. AsyncAPI is not there yet.`,
 		Example: `  polywire schema export proto --api shop.json -o shop.proto
@@ -60,6 +63,9 @@ of the description, the types of one destination, or one type. AsyncAPI is not t
 		t, err := picked(d, args[1:])
 		if err != nil {
 			return err
+		}
+		if t == nil && args[0] == "avro" {
+			return usage(errors.New("an Avro schema is of one type: name it, or a destination"))
 		}
 		out, err := export(d.Types, t)
 		if err != nil {
@@ -152,6 +158,19 @@ func exportProto(types schema.Types, t *schema.Type) ([]byte, error) {
 	}
 	text, err := protocodec.Source(file)
 	return []byte(text), err
+}
+
+// exportAvro writes the Avro schema of t.
+func exportAvro(types schema.Types, t *schema.Type) ([]byte, error) {
+	maker, err := types.Maker(t)
+	if err != nil {
+		return nil, err
+	}
+	s, err := avrocodec.SchemaOf(maker.New().(*shape.Dynamic).Shape())
+	if err != nil {
+		return nil, err
+	}
+	return []byte(s.String() + "\n"), nil
 }
 
 // everyStruct returns a struct that holds one of each.
