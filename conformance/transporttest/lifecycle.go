@@ -288,7 +288,7 @@ func badOptions(ctx context.Context, e *Env) error {
 	for what, opt := range map[string]transport.Option{
 		"WithMaxBody(0)":             transport.WithMaxBody(0),
 		"WithMaxBody(-1)":            transport.WithMaxBody(-1),
-		"WithMaxBody(1<<40)":         transport.WithMaxBody(1 << 40),
+		"WithMaxBody(1<<30+1)":       transport.WithMaxBody(1<<30 + 1),
 		"WithLogger(nil)":            transport.WithLogger(nil),
 		"a service that owns a typo": transport.WithService("trips", transport.Service{Name: "trips", Owns: []string{"a..b"}}),
 		"a service name with spaces": transport.WithService("no name"),
