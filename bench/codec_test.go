@@ -14,7 +14,8 @@ import (
 //	go test -run '^$' -bench '^BenchmarkCodec$' -count 10 ./bench | benchstat -col /codec -
 //	go test -run '^$' -bench '^BenchmarkCodec$//shape=list/tier=tuned' -count 10 ./bench | benchstat -col /codec -
 //
-// MB/s count the bytes that the value has as JSON, whatever it has on the wire.
+// Rows of one shape, tier, kind and operation are alike. MB/s count the bytes that the
+// value has as JSON, whatever it has on the wire.
 func BenchmarkCodec(b *testing.B) {
 	for _, c := range codecCases(b, codecbench.Selection{}) {
 		b.Run(c.Name(), func(b *testing.B) {
