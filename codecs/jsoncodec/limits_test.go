@@ -103,34 +103,6 @@ func TestMaxElementsCountsThemAll(t *testing.T) {
 	wantLimit(t, err, 0)
 }
 
-func TestCyclicValuesAreAnError(t *testing.T) {
-	c := New()
-	ring := &nest{}
-	ring.In = ring
-	inList := &nest{List: make([]nest, 1)}
-	inList.List[0].List = inList.List
-	inMap := &nest{By: map[string]nest{}}
-	inMap.By["a"] = nest{By: inMap.By}
-	for _, v := range []any{ring, *ring, inList, inMap} {
-		_, err := c.Append(nil, v)
-		wantLimit(t, err, 0)
-		if !strings.Contains(err.Error(), "or cyclic") {
-			t.Errorf("the text does not tell of cycles: %v", err)
-		}
-	}
-}
-
-// Sixty levels of two pointers to one target would be 2^60 objects.
-func TestSharedPointersCannotGrowForEver(t *testing.T) {
-	type dag struct{ A, B *nest }
-	leaf := &nest{}
-	for range 48 {
-		leaf = &nest{List: []nest{{In: leaf}, {In: leaf}}}
-	}
-	_, err := New(WithLimits(codecs.Limits{MaxDepth: 1000})).Append(nil, dag{leaf, leaf})
-	wantLimit(t, err, 0)
-}
-
 func TestLongNumbersAreReadInOnePass(t *testing.T) {
 	c := New()
 	digits := bytes.Repeat([]byte("9"), 1<<20)

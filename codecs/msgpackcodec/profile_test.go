@@ -1,7 +1,6 @@
 package msgpackcodec
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"math/big"
@@ -181,20 +180,6 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-func TestTimeIsReadAsUTC(t *testing.T) {
-	c := New()
-	zone := time.FixedZone("", 2*3600)
-	body, err := c.Append(nil, time.Date(2026, 1, 2, 3, 4, 5, 6, zone))
-	var got time.Time
-	if err != nil || c.Decode(body, &got) != nil || got != time.Date(2026, 1, 2, 1, 4, 5, 6, time.UTC) {
-		t.Errorf("got %v, %v", got, err)
-	}
-	now := time.Now() // its monotonic reading must not travel
-	if err := c.Decode(mustAppend(t, c, now), &got); err != nil || got != now.Round(0).UTC() {
-		t.Errorf("got %v, %v; want %v", got, err, now)
-	}
-}
-
 func TestTimesTakeAsFewBytesAsTheyNeed(t *testing.T) {
 	c := New()
 	for _, tc := range []struct {
@@ -294,79 +279,6 @@ func TestWhatReadingForgives(t *testing.T) {
 				t.Error(diff)
 			}
 		})
-	}
-}
-
-func TestNilAndEmptyAreReadAsNil(t *testing.T) {
-	type holder struct {
-		L []int
-		M map[string]int
-		B []byte
-	}
-	var got holder
-	if err := New().Decode([]byte("\x83\xa1L\x90\xa1M\x80\xa1B\xc4\x00"), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.L != nil || got.M != nil || got.B != nil {
-		t.Errorf("got %#v, want three nils", got)
-	}
-}
-
-func TestDecodeReplacesTheTarget(t *testing.T) {
-	c := New()
-	old := []int{7, 8, 9}
-	got := struct {
-		A, B int
-		L    []int
-		M    map[string]int
-		P    *point
-	}{A: 1, B: 2, L: old, M: map[string]int{"x": 1}, P: &point{3, 4}}
-	p := got.P
-	if err := c.Decode([]byte("\x84\xa1A\x05\xa1L\x91\x01\xa1M\x81\xa1y\x02\xa1P\x81\xa1X\x06"), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.A != 5 || got.B != 0 || !cmp.Equal(got.L, []int{1}) || !cmp.Equal(got.M, map[string]int{"y": 2}) || *got.P != (point{X: 6}) {
-		t.Errorf("got %+v", got)
-	}
-	if old[0] != 7 || *p != (point{3, 4}) {
-		t.Error("Decode wrote to memory that the old value shared")
-	}
-	if err := c.Decode([]byte("\x82\xa1A\x05\xa1B\xa1x"), &got); err == nil || got.A != 0 || got.L != nil {
-		t.Errorf("after an error: %+v, %v; want zero", got, err)
-	}
-}
-
-func TestAppendKeepsWhatWasThere(t *testing.T) {
-	c := New()
-	room := append(make([]byte, 0, 64), "head"...)
-	got, err := c.Append(room, point{1, 2})
-	if err != nil || string(got) != "head\x82\xa1X\x01\xa1Y\x02" || &got[0] != &room[0] {
-		t.Errorf("got %s, %v", got, err)
-	}
-	got, err = c.Append(room, []any{1})
-	if err == nil || !bytes.Equal(got, []byte("head")) || cap(got) != cap(room) {
-		t.Errorf("on error: got %s, %v; want dst as it was", got, err)
-	}
-	got, err = c.Append(room, []string{"ok", "\xff"})
-	if err == nil || string(got) != "head" {
-		t.Errorf("on error: got %s, %v; want dst as it was", got, err)
-	}
-}
-
-func TestEqualValuesHaveEqualEncodings(t *testing.T) {
-	c := New()
-	m := map[string]int{}
-	for i := range 100 {
-		m[strings.Repeat("k", i)] = i
-	}
-	first, err := c.Append(nil, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 1000 {
-		if again, err := c.Append(nil, m); err != nil || !bytes.Equal(first, again) {
-			t.Fatalf("another encoding of one value: %s, %v", again, err)
-		}
 	}
 }
 

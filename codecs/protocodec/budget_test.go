@@ -118,3 +118,9 @@ func TestTheLimitOfElementsFollowsTheInput(t *testing.T) {
 		t.Errorf("got %v with a limit of one's own", err)
 	}
 }
+
+// A keeper is a text whose method keeps what it was given, as it must not.
+type keeper struct{ text []byte }
+
+func (k keeper) MarshalText() ([]byte, error)  { return k.text, nil }
+func (k *keeper) UnmarshalText(b []byte) error { k.text = b; return nil }

@@ -3,7 +3,6 @@ package protocodec
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/polywire/polywire/codecs"
@@ -141,43 +140,4 @@ func TestMaxElementsCountsThemAll(t *testing.T) {
 		_, err := c.Append(nil, v)
 		wantLimit(t, err, -1)
 	}
-}
-
-func TestCyclicValuesAreAnError(t *testing.T) {
-	c := New()
-	ring := &nest{}
-	ring.In = ring
-	inList := &nest{List: make([]nest, 1)}
-	inList.List[0].List = inList.List
-	inMap := &nest{By: map[string]nest{}}
-	inMap.By["a"] = nest{By: inMap.By}
-	for _, v := range []any{ring, *ring, inList, inMap} {
-		_, err := c.Append(nil, v)
-		wantLimit(t, err, -1)
-		if !strings.Contains(err.Error(), "or cyclic") {
-			t.Errorf("the text does not tell of cycles: %v", err)
-		}
-	}
-}
-
-// Sixty levels of two pointers to one target would be 2^60 messages, and a long text
-// in many items many times itself.
-func TestWhatIsSharedCannotGrowForEver(t *testing.T) {
-	type dag struct {
-		A *nest `wire:"a,1"`
-		B *nest `wire:"b,2"`
-	}
-	leaf := &nest{}
-	for range 48 {
-		leaf = &nest{List: []nest{{In: leaf}, {In: leaf}}}
-	}
-	_, err := New(WithLimits(codecs.Limits{MaxDepth: 1000})).Append(nil, dag{leaf, leaf})
-	wantLimit(t, err, -1)
-	long := strings.Repeat("x", 1<<20)
-	lines := make([]string, 100_000)
-	for i := range lines {
-		lines[i] = long
-	}
-	_, err = New().Append(nil, lines)
-	wantLimit(t, err, -1)
 }

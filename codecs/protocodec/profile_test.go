@@ -1,7 +1,6 @@
 package protocodec
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -193,15 +192,6 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-func TestTimeIsReadAsUTC(t *testing.T) {
-	c := New()
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 2*3600))
-	var got time.Time
-	if err := c.Decode(mustAppend(t, c, at), &got); err != nil || got != at.UTC() {
-		t.Errorf("got %v, %v, want %v", got, err, at.UTC())
-	}
-}
-
 func TestWhatReadingForgives(t *testing.T) {
 	type lists struct {
 		I []int32   `wire:"i,1"`
@@ -255,60 +245,6 @@ func TestNilAndEmptyAreReadAsNil(t *testing.T) {
 	}
 	if got.L != nil || got.M != nil || got.B != nil {
 		t.Errorf("got %#v, want three nils", got)
-	}
-}
-
-func TestDecodeReplacesTheTarget(t *testing.T) {
-	type target struct {
-		A int            `wire:"a,1"`
-		B int            `wire:"b,2"`
-		L []int          `wire:"l,3"`
-		M map[string]int `wire:"m,4"`
-		P *point         `wire:"p,5"`
-	}
-	c := New()
-	old, p := []int{7, 8, 9}, &point{3, 4}
-	got := target{A: 1, B: 2, L: old, M: map[string]int{"x": 1}, P: p}
-	if err := c.Decode(mustAppend(t, c, target{A: 5, L: []int{1}, M: map[string]int{"y": 2}, P: &point{X: 6}}), &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(target{A: 5, L: []int{1}, M: map[string]int{"y": 2}, P: &point{X: 6}}, got); diff != "" {
-		t.Error(diff)
-	}
-	if old[0] != 7 || *p != (point{3, 4}) {
-		t.Error("Decode wrote to memory that the old value shared")
-	}
-	if err := c.Decode(wire("08 05 12 00"), &got); err == nil || got.A != 0 || got.L != nil {
-		t.Errorf("after an error: %+v, %v; want zero", got, err)
-	}
-}
-
-func TestAppendKeepsWhatWasThere(t *testing.T) {
-	c := New()
-	room := append(make([]byte, 0, 64), "head"...)
-	got, err := c.Append(room, point{1, 2})
-	if err != nil || string(got) != "head\x08\x01\x10\x02" || &got[0] != &room[0] {
-		t.Errorf("got %q, %v", got, err)
-	}
-	for _, bad := range []any{[]any{1}, []string{"ok", "\xff"}} {
-		got, err = c.Append(room, bad)
-		if err == nil || string(got) != "head" || cap(got) != cap(room) {
-			t.Errorf("on error: got %q, %v; want dst as it was", got, err)
-		}
-	}
-}
-
-func TestEqualValuesHaveEqualEncodings(t *testing.T) {
-	c := New()
-	m := map[string]int{}
-	for i := range 100 {
-		m[strings.Repeat("k", i)] = i
-	}
-	first := mustAppend(t, c, m)
-	for range 1000 {
-		if again := mustAppend(t, c, m); !bytes.Equal(first, again) {
-			t.Fatalf("another encoding of one value: %x", again)
-		}
 	}
 }
 
