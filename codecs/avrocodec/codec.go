@@ -17,14 +17,15 @@
 //   - a pointer is a union of null and what it points to, null by default;
 //   - lists and arrays are array, maps are map, in the order of their keys and in one
 //     block, so equal values have equal encodings; keys are text;
-//   - a field that is optional by its tag has its zero as default.
+//   - a field has its zero as default, unless that takes more than 256 bytes.
 //
 // A value travels as a single object: two bytes, the fingerprint of the writer's
 // schema, the value. The reader of another schema looks for the writer's in the
-// stores of WithStores and resolves the two as the specification says, and stricter
-// where that would lose something: a field that the writer lacks is an error unless
-// it has a default, a long becomes an int or a double only if it fits. A schema that
-// cannot be had is [codecs.ErrUnavailable].
+// stores of WithStores and resolves the two as the specification says, but as all
+// codecs do: a field that the writer lacks, or that is null and no longer optional,
+// is zero; a long becomes an int or a double only if it fits. Under a schema of
+// WithSchema such a field is its default there, or an error. A schema that cannot
+// be had is [codecs.ErrUnavailable].
 //
 // Generated messages of Protobuf, open, hybrid and opaque, are carried as plain
 // structs with the JSON names of their fields; unknown fields are dropped, and
@@ -200,13 +201,14 @@ func (c *Codec) shapeOf(t reflect.Type) (s *shape.Shape, err error) {
 // plan makes what the codec holds for a type.
 func (c *Codec) plan(s *shape.Shape) (any, error) {
 	own, err := c.schemas[s.Type], error(nil)
-	if own == nil {
+	derived := own == nil
+	if derived {
 		own, err = SchemaOf(s)
 	}
 	if err != nil {
 		return nil, err
 	}
-	b := binder{made: make(map[pair]*plan)}
+	b := binder{made: make(map[pair]*plan), derived: derived}
 	root, err := b.bind(s, own.root)
 	if err == nil {
 		err = checkDefaults(&b)

@@ -142,6 +142,12 @@ func (d *deriver) record(s *shape.Shape, hint string) error {
 	return nil
 }
 
+// maxDefault is how many bytes of JSON a default may have: that of a struct names
+// all its fields again. Here a field without one is zero all the same.
+const maxDefault = 256
+
+// field writes the default of each field, which is its zero: readers in other
+// languages then read what was written before the field was there.
 func (d *deriver) field(f *shape.Field, parent string) error {
 	name := escape(f.Name)
 	d.add(`{"name":"` + name + `",`)
@@ -162,10 +168,8 @@ func (d *deriver) field(f *shape.Field, parent string) error {
 	if err := d.value(f.Shape, hint); err != nil {
 		return err
 	}
-	if f.OmitZero {
-		if def, ok := appendZero(nil, f.Shape); ok {
-			d.add(`,"default":` + string(def))
-		}
+	if def, ok := appendZero(nil, f.Shape); ok && len(def) <= maxDefault {
+		d.add(`,"default":` + string(def))
 	}
 	d.add("}")
 	return nil
@@ -243,9 +247,8 @@ func appendZero(dst []byte, s *shape.Shape) ([]byte, bool) {
 	case shape.Time:
 		return append(dst, `{"seconds":-62135596800,"nanos":0}`...), true
 	case shape.Text:
-		text, err := s.Zero().AppendText(nil)
-		quoted, jsonErr := json.Marshal(string(text))
-		return append(dst, quoted...), err == nil && jsonErr == nil && utf8.Valid(text)
+		quoted, ok := zeroText(s)
+		return append(dst, quoted...), ok
 	case shape.Pointer:
 		return append(dst, "null"...), true
 	case shape.List:
@@ -259,6 +262,22 @@ func appendZero(dst []byte, s *shape.Shape) ([]byte, bool) {
 	default:
 		return append(dst, `""`...), true
 	}
+}
+
+// zeroText returns the JSON of what the type's own method says of its zero, if it
+// says anything: some have no text of it, and some panic.
+func zeroText(s *shape.Shape) (quoted []byte, ok bool) {
+	defer func() {
+		if recover() != nil {
+			quoted, ok = nil, false
+		}
+	}()
+	text, err := s.Zero().AppendText(nil)
+	if err != nil || !utf8.Valid(text) {
+		return nil, false
+	}
+	quoted, err = json.Marshal(string(text))
+	return quoted, err == nil
 }
 
 // maxZeros is how many items a default may have; a longer one bloats the schema.

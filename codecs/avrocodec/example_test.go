@@ -34,7 +34,7 @@ func ExampleNew() {
 	// Output:
 	// c301acd165f1edcb8a250237e012 <nil>
 	// {ID:7 Cents:1200} <nil>
-	// {"type":"record","name":"trip","fields":[{"name":"id","type":"string"},{"name":"cents","type":"long"}]} <nil>
+	// {"type":"record","name":"trip","fields":[{"name":"id","type":"string","default":""},{"name":"cents","type":"long","default":0}]} <nil>
 }
 
 func ExampleWithLimits() {
@@ -118,7 +118,7 @@ func ExampleSchemaOf() {
 	}
 	schema, err := avrocodec.SchemaOf(s)
 	fmt.Println(schema, err)
-	// Output: {"type":"record","name":"Record","fields":[{"name":"order_x2d_id","type":"string"},{"name":"note","type":["null","string"],"default":null}]} <nil>
+	// Output: {"type":"record","name":"Record","fields":[{"name":"order_x2d_id","type":"string","default":""},{"name":"note","type":["null","string"],"default":null}]} <nil>
 }
 
 func ExampleNewRegistry() {

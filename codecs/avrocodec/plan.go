@@ -49,6 +49,7 @@ type planField struct {
 	at     *shape.Field
 	plan   *plan
 	member *member
+	zero   bool // it is zero where a writer lacks it, and so is null
 }
 
 // newField returns a field whose plan is made; one of a pair that leads back to
@@ -73,7 +74,8 @@ type typePlan struct {
 // A binder makes the plan of a shape and a schema. A pair that leads back to itself
 // ends in a loop of plans.
 type binder struct {
-	made map[pair]*plan
+	made    map[pair]*plan
+	derived bool // the schema is that of the shape, not one that the caller gave
 }
 
 type pair struct {
@@ -205,7 +207,9 @@ func (b *binder) record(p *plan, n *node) error {
 		if err != nil {
 			return shape.InField(err, at.GoName)
 		}
-		p.fields = append(p.fields, newField(at, of, m))
+		f := newField(at, of, m)
+		f.zero = b.derived
+		p.fields = append(p.fields, f)
 	}
 	for i := range p.shape.Fields {
 		if f := &p.shape.Fields[i]; places[escape(f.Name)] != nil {

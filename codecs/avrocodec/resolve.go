@@ -233,9 +233,25 @@ func (r *resolver) record(made *reader) error {
 		if err != nil {
 			return shape.InField(err, ours.at.Name)
 		}
+		if ours.zero {
+			of.nullIsZero()
+		}
 		made.fields[at].at, made.fields[at].reader = ours.at, of
 	}
 	return nil
+}
+
+// nullIsZero lets a field that was optional and no longer is be null: absent is
+// zero, in every format. r is of no other place, as unions and nulls have no name.
+func (r *reader) nullIsZero() {
+	if r.action != readUnion || r.plan.form == asOptional {
+		return
+	}
+	for _, b := range r.branches {
+		if b.writer.kind == isNull {
+			b.action, b.err = readNull, nil
+		}
+	}
 }
 
 // findAny returns the position of the field that m is in a writer's record, or -1.
@@ -247,13 +263,14 @@ func (n *node) findAny(m *member) int {
 	return at
 }
 
-// absent gives a field that the writer lacks its default.
+// absent gives a field that the writer lacks its default, which in a schema that
+// we derived is zero.
 func (r *resolver) absent(made *reader, f *planField) error {
+	if f.zero {
+		return nil
+	}
 	if !f.member.hasDef {
-		if f.at.OmitZero {
-			return nil // its zero could not be written as a default
-		}
-		return fmt.Errorf("the schema of the writer has no field %s, and it has no default; make it optional", f.member.name)
+		return fmt.Errorf("the schema of the writer has no field %s, and the own one no default for it; give it one", f.member.name)
 	}
 	wire, err := encodeDefault(nil, f.member.node, f.member.def, 0)
 	if err != nil {

@@ -70,6 +70,8 @@ func TestAReaderOfAnotherSchema(t *testing.T) {
 		want               any
 	}{
 		{"C032: a field that the writer lacks is its default", rec(fld("id", `"string"`)), "\x02a", grown{ID: "a"}},
+		{"C032: without an own schema that is zero", rec(fld("X", `"int"`)), "\x02", point{X: 1}},
+		{"C038: and so is null", rec(fld("X", `["null","int"]`) + "," + fld("Y", `"int"`)), "\x00\x02", point{Y: 1}},
 		{"C033: a field that we lack is skipped", rec(fld("Z", `"string"`) + "," + fld("X", `"int"`) + "," + fld("Y", `"int"`)), "\x02z\x02\x04", point{1, 2}},
 		{"C033: whatever its kind and depth", rec(fld("X", `"int"`) + "," + fld("Z", `{"type":"array","items":{"type":"map","values":[`+skipped+`,
 			{"type":"record","name":"In","fields":[`+fld("a", `{"type":"fixed","name":"F","size":2}`)+","+fld("b", `{"type":"enum","name":"E","symbols":["A"]}`)+","+fld("c", `["null","In"]`)+`]}]}}`) + "," + fld("Y", `"int"`)),
@@ -143,15 +145,12 @@ func TestWhatDoesNotResolve(t *testing.T) {
 		target             any
 		want               string // follows "avro: decode"
 	}{
-		{"a field that both sides require", rec(fld("X", `"int"`)), "\x02", new(point),
-			" Y at byte 10: the schema of the writer does not fit: the schema of the writer has no field Y, and it has no default; make it optional"},
 		{"C043: string to int", rec(fld("X", `"string"`) + "," + fld("Y", `"int"`)), "\x021\x02", new(point), " X at byte 10: the schema of the writer does not fit: want an integer, got the Avro type string"},
 		{"C042: map to list", `{"type":"map","values":"int"}`, "\x00", new([]int), " at byte 10: the schema of the writer does not fit: want a list, got the Avro type map"},
 		{"C042: list to map", `{"type":"array","items":"int"}`, "\x00", new(map[string]int), " at byte 10: the schema of the writer does not fit: want a map, got the Avro type array"},
 		{"inside a list", `{"type":"array","items":"string"}`, "\x00", new([]int), " [] at byte 10: the schema of the writer does not fit: want an integer, got the Avro type string"},
 		{"inside a record inside a list", `{"type":"array","items":` + rec(fld("X", `"int"`)+","+fld("Y", `"boolean"`)) + `}`, "\x00", new([]point), " [].Y at byte 10: the schema of the writer does not fit: want an integer, got the Avro type boolean"},
 		{"double to int", `"double"`, "\x00\x00\x00\x00\x00\x00\x00\x00", new(int), " at byte 10: the schema of the writer does not fit: want an integer, got the Avro type double"},
-		{"C038: null to required", rec(fld("X", `["null","int"]`) + "," + fld("Y", `"int"`)), "\x00\x02", new(point), " X at byte 11: want an integer, got the Avro type null"},
 		{"a branch that does not fit", rec(fld("X", `["int","string"]`) + "," + fld("Y", `"int"`)), "\x02\x021\x02", new(point), " X at byte 11: want an integer, got the Avro type string"},
 		{"C037: a long beyond an int", `"long"`, "\x80\x80\x80\x80\x10", new(int32), " at byte 15: out of range for int32"},
 		{"C037: in a list", rec(fld("l", `{"type":"array","items":"long"}`)), "\x04\x02\x80\x02\x00", new(sizes), " l[1] at byte 14: out of range for int8"},
@@ -260,6 +259,28 @@ func TestASchemaOfOurOwn(t *testing.T) {
 		"avro: encode coats: out of range for the Avro type int":  {Color: "RED", Coats: 1 << 31},
 	} {
 		if _, err := c.Append(nil, bad); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestAnOwnSchemaRequiresWhatHasNoDefault(t *testing.T) {
+	own, err := ParseSchema([]byte(rec(fld("X", `"int"`) + "," + fld("Y", `"int"`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for schema, want := range map[string]string{
+		rec(fld("X", `"int"`)): "avro: decode Y at byte 10: the schema of the writer does not fit: the schema of the writer has no field Y, and the own one no default for it; give it one",
+		rec(fld("X", `["null","int"]`) + "," + fld("Y", `"int"`)): "avro: decode X at byte 11: want an integer, got the Avro type null",
+	} {
+		writer, err := ParseSchema([]byte(schema))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := writer.Fingerprint()
+		body := append(append([]byte{marker1, marker2}, sum[:]...), "\x00\x02"...)
+		c := New(WithSchema(reflect.TypeFor[point](), own), WithStores(NewHistory(writer)))
+		if err := c.Decode(body, new(point)); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 	}
