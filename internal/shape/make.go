@@ -29,7 +29,7 @@ func (d *Dynamic) Value() Value { return d.value }
 // others would grow without end. What a pointer really points to, its Shape tells:
 // Value.Elem and Value.SetNew convert. The garbage collector goes by what was
 // allocated, so to it a link is a pointer like any other.
-var linkType = reflect.TypeFor[*opaque]() //nolint:gochecknoglobals // a constant
+var linkType = reflect.TypeFor[*opaque]()
 
 // An opaque stands for a made struct where a pointer leads to one.
 type opaque struct{ _ [8]byte }
