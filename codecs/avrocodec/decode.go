@@ -91,7 +91,7 @@ func (d *decoder) value(r *reader, at shape.Place) error {
 		if err := d.count(1, r.plan.shape.Elem); err != nil {
 			return err
 		}
-		return d.value(r.elem, at.SetNew(r.plan.shape))
+		return d.value(r.elem, at.SetNew(r.plan.shape.Elem))
 	case readMismatch:
 		return r.err.again()
 	case readRecord, readList, readMap:
@@ -445,14 +445,14 @@ func (d *decoder) utf8() ([]byte, error) {
 	if d.pos < len(d.src) && d.src[d.pos] < 0x80 { // most are short, and then this is all
 		start, n := d.pos+1, int(d.src[d.pos]>>1)
 		if d.src[d.pos]&1 == 0 && n <= len(d.src)-start {
-			if b := d.src[start : start+n]; validUTF8(b) {
+			if b := d.src[start : start+n]; shape.ValidUTF8(b) {
 				d.pos = start + n
 				return b, nil
 			}
 		}
 	}
 	b, err := d.sized()
-	if err == nil && !validUTF8(b) {
+	if err == nil && !shape.ValidUTF8(b) {
 		d.pos -= len(b)
 		return nil, errUTF8
 	}

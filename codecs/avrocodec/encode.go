@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/internal/shape"
@@ -88,27 +87,10 @@ func appendString(buf []byte, s string) ([]byte, error) {
 	buf = appendLong(buf, int64(len(s)))
 	start := len(buf)
 	buf = append(buf, s...)
-	if !validUTF8(buf[start:]) {
+	if !shape.ValidUTF8(buf[start:]) {
 		return buf, errUTF8
 	}
 	return buf, nil
-}
-
-// validUTF8 is utf8.Valid, eight bytes at a time for the ASCII that most texts are.
-func validUTF8(b []byte) bool {
-	const high = 0x8080808080808080
-	rest := b
-	for len(rest) >= 8 {
-		if binary.LittleEndian.Uint64(rest)&high != 0 {
-			return utf8.Valid(b)
-		}
-		rest = rest[8:]
-	}
-	var or byte
-	for _, c := range rest {
-		or |= c
-	}
-	return or < utf8.RuneSelf || utf8.Valid(b)
 }
 
 func appendDouble(buf []byte, s *shape.Shape, at shape.Place) []byte {

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"unicode/utf8"
 
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/shape"
 )
 
 // A kind is what the first byte of a value says.
@@ -171,7 +171,7 @@ func (s *scanner) value() error {
 		return s.items(t)
 	case t.kind == isNothing:
 		return errReserved
-	case t.kind == isString && !validUTF8(s.src[t.start:t.start+t.size]):
+	case t.kind == isString && !shape.ValidUTF8(s.src[t.start:t.start+t.size]):
 		return errUTF8
 	}
 	s.pos = t.start + t.size
@@ -206,18 +206,4 @@ func (s *scanner) key() error {
 		}
 	}
 	return s.value()
-}
-
-// validUTF8 is utf8.Valid, without the call for the short names and words that
-// most strings are.
-func validUTF8(b []byte) bool {
-	if len(b) > 8 {
-		return utf8.Valid(b)
-	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return utf8.Valid(b)
-		}
-	}
-	return true
 }

@@ -169,7 +169,7 @@ func (c *Codec) Decode(src []byte, v any) error {
 	}
 	d := c.decoder(src)
 	defer c.release(d)
-	if err := d.root(s.Plan.(*plan), target); err != nil {
+	if err := d.root(s.Plan.(*plan), target.Place()); err != nil {
 		target.SetZero()
 		return fail("decode", int64(d.pos), err)
 	}

@@ -2,12 +2,11 @@ package protocodec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/internal/intern"
@@ -63,25 +62,31 @@ var (
 	errSeconds  = errors.New("the year is outside 1 to 9999 in UTC")
 )
 
-func (d *decoder) root(p *plan, v shape.Value) error {
+func (d *decoder) root(p *plan, at shape.Place) error {
 	if p.root.pointer {
-		v = v.SetNew(p.root.shape)
+		at = at.SetNew(p.root.shape)
 	}
 	if p.root.form == instant {
-		return d.timestamp(v)
+		return d.timestamp(at)
 	}
-	return d.message(p.root.message, v)
+	return d.message(p.root.message, at)
 }
 
-// message reads the fields of v up to the end.
-func (d *decoder) message(m *message, v shape.Value) error {
-	if m.isStruct() {
-		d.depth++
-		if err := d.limits.CheckDepth(d.depth); err != nil {
-			return err
-		}
-		defer func() { d.depth-- }()
+// message reads the fields of what lies at at, up to the end.
+func (d *decoder) message(m *message, at shape.Place) error {
+	if !m.isStruct() {
+		return d.fields(m, at)
 	}
+	d.depth++
+	if err := d.limits.CheckDepth(d.depth); err != nil {
+		return err
+	}
+	err := d.fields(m, at)
+	d.depth--
+	return err
+}
+
+func (d *decoder) fields(m *message, at shape.Place) error {
 	base := len(d.seen)
 	d.seen = append(d.seen, m.zeros...)
 	for next := 0; d.pos < d.end; {
@@ -92,11 +97,11 @@ func (d *decoder) message(m *message, v shape.Value) error {
 		if i < 0 {
 			continue
 		}
-		f, fv := &m.fields[i], v
+		f, fieldAt := &m.fields[i], at
 		if f.at != nil {
-			fv = v.Field(f.at)
+			fieldAt = at.Field(f.at)
 		}
-		if err := d.field(f, fv, wire, base+i); err != nil {
+		if err := d.field(f, fieldAt, wire, base+i); err != nil {
 			return f.in(err)
 		}
 		if next = i; f.rule < repeated {
@@ -138,15 +143,9 @@ func (d *decoder) close(m *message, base int) error {
 }
 
 // field reads one record of a field; slot is its place in seen.
-func (d *decoder) field(f *field, v shape.Value, wire protowire.Type, slot int) error {
-	switch f.rule {
-	case repeated:
-		return d.nest(func() error { return d.list(f, v, wire, slot) })
-	case mapped:
-		if wire != protowire.BytesType {
-			return mismatch(f.shape, wire)
-		}
-		return d.nest(func() error { return d.entries(f, v) })
+func (d *decoder) field(f *field, at shape.Place, wire protowire.Type, slot int) error {
+	if f.rule >= repeated {
+		return d.many(f, at, wire, slot)
 	}
 	if wire != f.item.wire {
 		return mismatch(f.item.shape, wire)
@@ -156,13 +155,31 @@ func (d *decoder) field(f *field, v shape.Value, wire protowire.Type, slot int) 
 	}
 	d.seen[slot] = 1
 	if f.rule == optional {
-		return d.pointed(&f.item, v)
+		return d.pointed(&f.item, at)
 	}
 	if f.item.form == blob && f.shape.Len > 0 && d.pos < d.end && d.src[d.pos] == 0 {
 		d.pos++ // no bytes are the default of a field without presence
 		return nil
 	}
-	return d.value(&f.item, v)
+	return d.value(&f.item, at)
+}
+
+// many reads a record of a list or map, one level down.
+func (d *decoder) many(f *field, at shape.Place, wire protowire.Type, slot int) error {
+	if f.rule == mapped && wire != protowire.BytesType {
+		return mismatch(f.shape, wire)
+	}
+	d.depth++
+	err := d.limits.CheckDepth(d.depth)
+	switch {
+	case err != nil:
+	case f.rule == mapped:
+		err = d.entries(f, at)
+	default:
+		err = d.list(f, at, wire, slot)
+	}
+	d.depth--
+	return err
 }
 
 // nest reads what is inside a list or map one level down.
@@ -176,93 +193,91 @@ func (d *decoder) nest(read func() error) error {
 	return err
 }
 
-// pointed reads a value into what v is made to point to.
-func (d *decoder) pointed(n *node, v shape.Value) error {
+// pointed reads a value into what is made for the pointer at at.
+func (d *decoder) pointed(n *node, at shape.Place) error {
 	if err := d.count(n.shape); err != nil {
 		return err
 	}
-	return d.value(n, v.SetNew(n.shape))
+	return d.value(n, at.SetNew(n.shape))
 }
 
 // any reads a list item, or what a key leads to.
-func (d *decoder) any(n *node, v shape.Value) error {
+func (d *decoder) any(n *node, at shape.Place) error {
 	if n.pointer {
-		return d.pointed(n, v)
+		return d.pointed(n, at)
 	}
-	return d.value(n, v)
+	return d.value(n, at)
 }
 
 // value reads a value whose wire type has been found right.
-func (d *decoder) value(n *node, v shape.Value) error {
+func (d *decoder) value(n *node, at shape.Place) error {
 	switch n.form {
 	case boolean, signed, unsigned:
 		u, err := d.varint()
 		if err != nil {
 			return err
 		}
-		return setInteger(n.form, v, u)
-	case single, double:
-		return d.float(n.form, v)
-	case instant, nested:
-		return d.nested(n, v)
-	}
-	b, err := d.bytes()
-	if err != nil {
-		return err
-	}
-	if n.form == blob {
-		return v.SetBytes(bytes.Clone(b))
-	}
-	if !utf8.Valid(b) {
-		return errUTF8
-	}
-	if n.form == text {
-		v.SetStr(d.strings.Get(b))
-		return nil
-	}
-	d.text = append(d.text[:0], b...) // never the input itself: the method is the user's
-	return v.SetText(d.text)
-}
-
-func setInteger(form form, v shape.Value, u uint64) error {
-	switch form {
-	case signed:
-		return v.SetInt(int64(u))
-	case unsigned:
-		return v.SetUint(u)
-	default:
-		v.SetBool(u != 0)
-		return nil
-	}
-}
-
-func (d *decoder) float(form form, v shape.Value) error {
-	if form == single {
+		return setInteger(n, at, u)
+	case single:
 		b, err := d.take(4)
-		if err != nil {
-			return err
+		if err == nil {
+			at.SetFloat32Bits(binary.LittleEndian.Uint32(b))
 		}
-		u, _ := protowire.ConsumeFixed32(b)
-		return v.SetFloat(float64(math.Float32frombits(u)))
-	}
-	b, err := d.take(8)
-	if err != nil {
 		return err
+	case double:
+		b, err := d.take(8)
+		if err == nil {
+			at.SetFloat64Bits(binary.LittleEndian.Uint64(b))
+		}
+		return err
+	case instant, nested:
+		return d.nested(n, at)
+	default:
+		return d.sized(n, at)
 	}
-	u, _ := protowire.ConsumeFixed64(b)
-	return v.SetFloat(math.Float64frombits(u))
+}
+
+// sized reads text or bytes with their length.
+func (d *decoder) sized(n *node, at shape.Place) error {
+	b, err := d.bytes()
+	switch {
+	case err != nil:
+		return err
+	case n.form == blob:
+		return at.Value(n.shape).SetBytes(bytes.Clone(b))
+	case !shape.ValidUTF8(b):
+		return errUTF8
+	case n.form == text:
+		at.SetStr(d.strings.Get(b))
+		return nil
+	default:
+		d.text = append(d.text[:0], b...) // never the input itself: the method is the user's
+		return at.Value(n.shape).SetText(d.text)
+	}
+}
+
+func setInteger(n *node, at shape.Place, u uint64) error {
+	switch n.form {
+	case signed:
+		return at.SetInt(n.shape, int64(u))
+	case unsigned:
+		return at.SetUint(n.shape, u)
+	default:
+		at.SetBool(u != 0)
+		return nil
+	}
 }
 
 // nested reads a message with its length.
-func (d *decoder) nested(n *node, v shape.Value) error {
+func (d *decoder) nested(n *node, at shape.Place) error {
 	outer, err := d.enter()
 	if err != nil {
 		return err
 	}
 	if n.form == instant {
-		err = d.timestamp(v)
+		err = d.timestamp(at)
 	} else {
-		err = d.message(n.message, v)
+		err = d.message(n.message, at)
 	}
 	d.end = outer
 	return err
@@ -278,7 +293,7 @@ func (d *decoder) enter() (outer int, err error) {
 }
 
 // timestamp reads the fields of a google.protobuf.Timestamp.
-func (d *decoder) timestamp(v shape.Value) error {
+func (d *decoder) timestamp(at shape.Place) error {
 	var parts [2]int64 // seconds, nanoseconds
 	var had [2]bool
 	for d.pos < d.end {
@@ -304,10 +319,10 @@ func (d *decoder) timestamp(v shape.Value) error {
 		}
 		parts[num-1], had[num-1] = int64(u), true
 	}
-	return setInstant(v, parts[0], parts[1])
+	return setInstant(at, parts[0], parts[1])
 }
 
-func setInstant(v shape.Value, seconds, nanos int64) error {
+func setInstant(at shape.Place, seconds, nanos int64) error {
 	const least, most = -62135596800, 253402300799 // the first second of year 1, the last of year 9999
 	switch {
 	case nanos < 0 || nanos > 999_999_999:
@@ -315,27 +330,27 @@ func setInstant(v shape.Value, seconds, nanos int64) error {
 	case seconds < least || seconds > most:
 		return errSeconds
 	default:
-		return v.SetTime(time.Unix(seconds, nanos))
+		return at.SetTime(time.Unix(seconds, nanos))
 	}
 }
 
 // list reads a record of a list: one item, or all of a packed record.
-func (d *decoder) list(f *field, v shape.Value, wire protowire.Type, slot int) error {
+func (d *decoder) list(f *field, at shape.Place, wire protowire.Type, slot int) error {
 	if !f.packed || wire != protowire.BytesType {
 		if wire != f.item.wire {
 			return mismatch(f.shape, wire)
 		}
-		return d.item(f, v, slot)
+		return d.item(f, at, slot)
 	}
 	outer, err := d.enter()
 	if err != nil {
 		return err
 	}
-	if err := d.makeRoom(f, v); err != nil {
+	if err := d.makeRoom(f, at); err != nil {
 		return err
 	}
 	for d.pos < d.end {
-		if err := d.item(f, v, slot); err != nil {
+		if err := d.item(f, at, slot); err != nil {
 			return err
 		}
 	}
@@ -344,14 +359,14 @@ func (d *decoder) list(f *field, v shape.Value, wire protowire.Type, slot int) e
 }
 
 // makeRoom makes room for the items of a packed record, which it counts.
-func (d *decoder) makeRoom(f *field, v shape.Value) error {
+func (d *decoder) makeRoom(f *field, at shape.Place) error {
 	n := countPacked(f.item.wire, d.src[d.pos:d.end])
 	cost := codecs.ElementCost(f.shape.Elem.Type.Size())
 	if err := d.limits.CheckElements(d.elements + n*cost); err != nil {
 		return err
 	}
 	if f.shape.Kind == shape.List && n > 0 {
-		v.Reserve(n)
+		at.Value(f.shape).Reserve(n)
 	}
 	return nil
 }
@@ -372,23 +387,23 @@ func countPacked(wire protowire.Type, b []byte) (n int) {
 	return n
 }
 
-func (d *decoder) item(f *field, v shape.Value, slot int) error {
-	if f.shape.Kind == shape.Array {
-		i := int(d.seen[slot])
-		if i == f.shape.Len {
-			return fmt.Errorf("want %d items, got more", i)
-		}
-		d.seen[slot]++
-		return d.itemAt(f, v.Index(i), i)
+func (d *decoder) item(f *field, at shape.Place, slot int) error {
+	if f.shape.Kind == shape.List {
+		at, i := at.NextItem(f.shape)
+		return d.itemAt(f, at, i)
 	}
-	i := v.Len()
-	return d.itemAt(f, v.Item(i), i)
+	i := int(d.seen[slot])
+	if i == f.shape.Len {
+		return fmt.Errorf("want %d items, got more", i)
+	}
+	d.seen[slot]++
+	return d.itemAt(f, at.Items(f.shape).At(i), i)
 }
 
-func (d *decoder) itemAt(f *field, v shape.Value, i int) error {
+func (d *decoder) itemAt(f *field, at shape.Place, i int) error {
 	err := d.count(f.shape.Elem)
 	if err == nil {
-		err = d.any(&f.item, v)
+		err = d.any(&f.item, at)
 	}
 	if err != nil {
 		return shape.InItem(err, i)
@@ -398,16 +413,17 @@ func (d *decoder) itemAt(f *field, v shape.Value, i int) error {
 
 // entries reads a map entry and those that follow it at once, which share what one
 // entry needs.
-func (d *decoder) entries(f *field, v shape.Value) error {
+func (d *decoder) entries(f *field, at shape.Place) error {
+	v := at.Value(f.shape)
 	w := v.SetMap(f.shape)
 	for i := v.Len(); ; i++ {
 		if err := d.entry(f, &w); err != nil {
 			return shape.InEntry(err, i)
 		}
-		at := d.pos
+		start := d.pos
 		num, wire, err := d.peekTag()
 		if err != nil || num != f.number || wire != protowire.BytesType {
-			d.pos = at
+			d.pos = start
 			return nil
 		}
 	}
@@ -440,9 +456,9 @@ func (d *decoder) entry(f *field, w *shape.MapWriter) error {
 		switch {
 		case err != nil:
 		case num == 1:
-			err = d.member(&f.key, key, wire, &hadKey)
+			err = d.member(&f.key, key.Place(), wire, &hadKey)
 		case num == 2:
-			err = d.member(&f.item, value, wire, &hadValue)
+			err = d.member(&f.item, value.Place(), wire, &hadValue)
 		default:
 			err = d.skip(num, wire)
 		}
@@ -461,7 +477,7 @@ func (d *decoder) entry(f *field, w *shape.MapWriter) error {
 }
 
 // member reads the key or the value of an entry.
-func (d *decoder) member(n *node, v shape.Value, wire protowire.Type, had *bool) error {
+func (d *decoder) member(n *node, at shape.Place, wire protowire.Type, had *bool) error {
 	if wire != n.wire {
 		return mismatch(n.shape, wire)
 	}
@@ -469,7 +485,7 @@ func (d *decoder) member(n *node, v shape.Value, wire protowire.Type, had *bool)
 		return errTwice
 	}
 	*had = true
-	return d.any(n, v)
+	return d.any(n, at)
 }
 
 // count adds a value of Shape s to the elements of the message.

@@ -179,12 +179,25 @@ func (p Place) SetTime(t time.Time) error {
 	return err
 }
 
-// SetNew lets a Pointer of Shape s point to a new zero value and returns where
-// that lies.
-func (p Place) SetNew(s *Shape) Place {
-	elem := reflect.New(s.Elem.Type).UnsafePointer()
-	*(*unsafe.Pointer)(p.p) = elem
-	return Place{elem}
+// SetNew lets a Pointer to elem point to a new zero value and returns where that
+// lies.
+func (p Place) SetNew(elem *Shape) Place {
+	target := reflect.New(elem.Type).UnsafePointer()
+	*(*unsafe.Pointer)(p.p) = target
+	return Place{target}
+}
+
+// NextItem makes a List of Shape s one zero item longer and returns where that
+// lies, and its position.
+func (p Place) NextItem(s *Shape) (item Place, i int) {
+	l := (*slice)(p.p)
+	i = l.len
+	if i == l.cap {
+		v := p.Value(s)
+		v.rv.Grow(v.more(i))
+	}
+	l.len++
+	return Place{unsafe.Add(l.data, uintptr(i)*s.Elem.size)}, i
 }
 
 // Extend makes a List of Shape s longer by n zero items and returns all of its

@@ -74,13 +74,13 @@ func copyPlace(t *testing.T, s *Shape, from, to Place) {
 		err = to.SetTime(at)
 	case Pointer:
 		if elem, ok := from.Elem(); ok {
-			copyPlace(t, s.Elem, elem, to.SetNew(s))
+			copyPlace(t, s.Elem, elem, to.SetNew(s.Elem))
 		}
 	case List, Array:
 		items := from.Items(s)
 		room := to.Items(s)
 		if s.Kind == List {
-			to.Extend(s, 1)
+			to.NextItem(s)
 			room = to.Extend(s, items.Len()-1)
 		}
 		for i := range items.Len() {
@@ -198,10 +198,10 @@ func TestAPlaceFollowsLinks(t *testing.T) {
 	if _, ok := from.Field(next).Elem(); ok {
 		t.Error("a new tree has a next one")
 	}
-	from.Field(next).SetNew(next.Shape).Field(name).SetStr("inner")
+	from.Field(next).SetNew(next.Shape.Elem).Field(name).SetStr("inner")
 	items := from.Field(kids).Extend(kids.Shape, 2)
 	for i := range 2 {
-		items.At(i).SetNew(kids.Shape.Elem).Field(name).SetStr("kid")
+		items.At(i).SetNew(kids.Shape.Elem.Elem).Field(name).SetStr("kid")
 	}
 	copyPlace(t, tree, from, to)
 	inner, ok := to.Field(next).Elem()

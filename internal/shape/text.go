@@ -3,10 +3,12 @@ package shape
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // The texts of the floats that have no digits.
@@ -53,4 +55,21 @@ func ParseBase64(text []byte) ([]byte, error) {
 		return nil, errBase64
 	}
 	return b[:n], nil
+}
+
+// ValidUTF8 is utf8.Valid, eight bytes at a time for the ASCII that most texts are.
+func ValidUTF8(b []byte) bool {
+	const high = 0x8080808080808080
+	rest := b
+	for len(rest) >= 8 {
+		if binary.LittleEndian.Uint64(rest)&high != 0 {
+			return utf8.Valid(b)
+		}
+		rest = rest[8:]
+	}
+	var or byte
+	for _, c := range rest {
+		or |= c
+	}
+	return or < utf8.RuneSelf || utf8.Valid(b)
 }
