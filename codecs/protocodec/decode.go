@@ -340,6 +340,10 @@ func (d *decoder) list(f *field, at shape.Place, wire protowire.Type, slot int) 
 		if wire != f.item.wire {
 			return mismatch(f.shape, wire)
 		}
+		if f.shape.Kind == shape.List && d.seen[slot] == 0 {
+			d.seen[slot] = 1
+			d.makeRoomAhead(f, at)
+		}
 		return d.item(f, at, slot)
 	}
 	outer, err := d.enter()
@@ -356,35 +360,6 @@ func (d *decoder) list(f *field, at shape.Place, wire protowire.Type, slot int) 
 	}
 	d.end = outer
 	return nil
-}
-
-// makeRoom makes room for the items of a packed record, which it counts.
-func (d *decoder) makeRoom(f *field, at shape.Place) error {
-	n := countPacked(f.item.wire, d.src[d.pos:d.end])
-	cost := codecs.ElementCost(f.shape.Elem.Type.Size())
-	if err := d.limits.CheckElements(d.elements + n*cost); err != nil {
-		return err
-	}
-	if f.shape.Kind == shape.List && n > 0 {
-		at.Value(f.shape).Reserve(n)
-	}
-	return nil
-}
-
-// countPacked returns the number of items in a packed record.
-func countPacked(wire protowire.Type, b []byte) (n int) {
-	switch wire {
-	case protowire.Fixed32Type:
-		return len(b) / 4
-	case protowire.Fixed64Type:
-		return len(b) / 8
-	}
-	for _, c := range b {
-		if c < 0x80 {
-			n++
-		}
-	}
-	return n
 }
 
 func (d *decoder) item(f *field, at shape.Place, slot int) error {
