@@ -64,25 +64,26 @@ func keyed[K comparable, V any](n int, f func(i int) K, v V) map[K]V {
 	return m
 }
 
-// takesLinearTime compares n with 2n: three times as long is more than a busy
-// machine explains when it happens in each of some tries.
+// takesLinearTime compares n with 8n. Three doublings of what is linear take 8 times
+// as long, of what is quadratic 64 times; between them is room for a busy machine,
+// and for caches that the larger value does not fit.
 func takesLinearTime(e *Env) {
-	const n, tries = 1500, 5
+	const n, times, most, tries = 400, 8, 27, 5
 	for name, value := range growing() {
 		e.Part(name, func() {
-			one, two := e.measured(value(n)), e.measured(value(2*n))
-			if one == nil || two == nil {
+			one, more := e.measured(value(n)), e.measured(value(times*n))
+			if one == nil || more == nil {
 				return
 			}
 			for i, what := range [...]string{"encode", "decode", "skip"} {
 				var ratio float64
 				for range tries {
-					if ratio = float64(fastest(two[i])) / float64(max(fastest(one[i]), 20*time.Microsecond)); ratio < 3 {
+					if ratio = float64(fastest(more[i])) / float64(max(fastest(one[i]), 20*time.Microsecond)); ratio < most {
 						break
 					}
 				}
-				if ratio >= 3 {
-					e.Errorf("%s takes %.1f times as long for twice as much, %d tries in a row", what, ratio, tries)
+				if ratio >= most {
+					e.Errorf("%s takes %.1f times as long for %d times as much, %d tries in a row", what, ratio, times, tries)
 				}
 			}
 		})
