@@ -16,7 +16,6 @@ import (
 	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/codecs/schema"
-	"github.com/polywire/polywire/internal/shape"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -166,7 +165,7 @@ func exportAvro(types schema.Types, t *schema.Type) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := avrocodec.SchemaOf(maker.New().(*shape.Dynamic).Shape())
+	s, err := avrocodec.New().SchemaOf(maker.New())
 	if err != nil {
 		return nil, err
 	}

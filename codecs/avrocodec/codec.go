@@ -174,28 +174,26 @@ func (c *Codec) Schema(t reflect.Type) (*Schema, error) {
 	return p.schema, nil
 }
 
-func (c *Codec) typePlan(t reflect.Type) (*typePlan, error) {
-	if t == nil {
-		return nil, errors.New("the type is nil")
+// SchemaOf returns the schema by which v is written, as Schema does of its type. It
+// takes what a Maker of package schema has made too.
+func (c *Codec) SchemaOf(v any) (*Schema, error) {
+	made, ok := v.(*shape.Dynamic)
+	if !ok {
+		return c.Schema(reflect.TypeOf(v))
 	}
-	s, err := c.shapeOf(t)
+	s, err := c.shapes.OfMade(made.Shape())
+	if err != nil {
+		return nil, fail("check", -1, err)
+	}
+	return s.Plan.(*typePlan).schema, nil
+}
+
+func (c *Codec) typePlan(t reflect.Type) (*typePlan, error) {
+	s, err := c.messages.ShapeOf(&c.shapes, t)
 	if err != nil {
 		return nil, err
 	}
 	return s.Plan.(*typePlan), nil
-}
-
-func (c *Codec) shapeOf(t reflect.Type) (s *shape.Shape, err error) {
-	plain, isMessage, err := c.messages.OfType(t)
-	switch {
-	case isMessage && err == nil:
-		s, _, err = c.shapes.Source(plain)
-	case !isMessage && t.Kind() == reflect.Pointer:
-		s, err = c.shapes.Of(t.Elem())
-	case !isMessage:
-		s, err = c.shapes.Of(t)
-	}
-	return s, err
 }
 
 // plan makes what the codec holds for a type.
@@ -203,7 +201,7 @@ func (c *Codec) plan(s *shape.Shape) (any, error) {
 	own, err := c.schemas[s.Type], error(nil)
 	derived := own == nil
 	if derived {
-		own, err = SchemaOf(s)
+		own, err = derive(s)
 	}
 	if err != nil {
 		return nil, err
@@ -262,7 +260,7 @@ func (c *Codec) append(dst []byte, v any) ([]byte, error) {
 // Decode reads the one value of src into v.
 func (c *Codec) Decode(src []byte, v any) error {
 	if m, ok := v.(proto.Message); ok {
-		return c.decodeMessage(src, m)
+		return c.messages.Decode(m, src, c.Decode, fail)
 	}
 	s, target, err := c.shapes.Target(v)
 	if err != nil {

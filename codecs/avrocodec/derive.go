@@ -17,9 +17,9 @@ const (
 	nameBytes  = "polywire.bytes" // and the number of bytes
 )
 
-// SchemaOf returns the schema by which values of a shape are carried unless
+// derive returns the schema by which values of a shape are carried unless
 // WithSchema says otherwise.
-func SchemaOf(s *shape.Shape) (*Schema, error) {
+func derive(s *shape.Shape) (*Schema, error) {
 	for s.Kind == shape.Pointer {
 		s = s.Elem
 	}

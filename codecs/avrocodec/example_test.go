@@ -11,7 +11,6 @@ import (
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/avrocodec"
-	"github.com/polywire/polywire/internal/shape"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
@@ -106,17 +105,11 @@ func ExampleParseSchema() {
 	// Output: Trip {"name":"Trip","type":"record","fields":[{"name":"cents","type":"int"}]} 5726ac0740c5ef10
 }
 
-func ExampleSchemaOf() {
-	var c shape.Cache
-	s, err := c.Of(reflect.TypeFor[struct {
+func ExampleCodec_SchemaOf() {
+	schema, err := avrocodec.New().SchemaOf(struct {
 		Name string  `wire:"order-id"`
 		Note *string `wire:"note"`
-	}]())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	schema, err := avrocodec.SchemaOf(s)
+	}{})
 	fmt.Println(schema, err)
 	// Output: {"type":"record","name":"Record","fields":[{"name":"order_x2d_id","type":"string","default":""},{"name":"note","type":["null","string"],"default":null}]} <nil>
 }

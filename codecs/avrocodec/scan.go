@@ -222,12 +222,7 @@ func (d *decoder) skipBlocks(n *node) error {
 			return err
 		}
 		for range count {
-			if n.kind == isMap {
-				if _, err := d.utf8(); err != nil {
-					return err
-				}
-			}
-			if err := d.skip(n.items); err != nil {
+			if err := d.skipItem(n); err != nil {
 				return err
 			}
 		}
@@ -235,4 +230,14 @@ func (d *decoder) skipBlocks(n *node) error {
 			return err
 		}
 	}
+}
+
+// skipItem reads an item of an array, or a key of a map and what it leads to.
+func (d *decoder) skipItem(n *node) error {
+	if n.kind == isMap {
+		if _, err := d.utf8(); err != nil {
+			return err
+		}
+	}
+	return d.skip(n.items)
 }

@@ -203,7 +203,7 @@ func (f *finder) start(key refKey, ask func(context.Context) answer) *findCall {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), f.patience)
 		defer cancel()
-		a := ask(ctx)
+		a := asked(ctx, ask)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.keep(key, a)
@@ -212,6 +212,17 @@ func (f *finder) start(key refKey, ask func(context.Context) answer) *findCall {
 		close(call.done)
 	}()
 	return call
+}
+
+// asked is ask, of which a panic is an answer: the store is the user's, and nobody
+// could recover it on this goroutine.
+func asked(ctx context.Context, ask func(context.Context) answer) (a answer) {
+	defer func() {
+		if recover() != nil {
+			a = answer{err: unavailable(errors.New("a store panicked")), until: time.Now().Add(failedFor)}
+		}
+	}()
+	return ask(ctx)
 }
 
 // keep remembers an answer. f.mu is held.

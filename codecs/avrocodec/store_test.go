@@ -89,6 +89,15 @@ func TestWhatIsNotThereIsUnavailableAndNotAskedForAgainAtOnce(t *testing.T) {
 	}
 }
 
+func TestAStoreThatPanicsIsUnavailable(t *testing.T) {
+	_, body := oldPoint(t)
+	store := &fakeStore{find: func(context.Context, Ref) (*Schema, error) { panic("mine") }}
+	err := New(WithStores(store)).Decode(body, new(point))
+	if !errors.Is(err, codecs.ErrUnavailable) || !strings.Contains(err.Error(), "a store panicked") {
+		t.Errorf("got %v, want the panic as an error that may pass", err)
+	}
+}
+
 func TestManyWhoNeedOneSchemaAskOnce(t *testing.T) {
 	s, body := oldPoint(t)
 	synctest.Test(t, func(t *testing.T) {

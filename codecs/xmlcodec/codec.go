@@ -102,19 +102,7 @@ func (c *Codec) ContentTypeAliases() []string { return []string{"text/xml"} }
 // CheckType returns an error that wraps codecs.ErrUnsupported if values of type
 // t, or what t points to, cannot be carried.
 func (c *Codec) CheckType(t reflect.Type) error {
-	if t == nil {
-		return fail("check", -1, errors.New("the type is nil"))
-	}
-	plain, isMessage, err := c.messages.OfType(t)
-	switch {
-	case isMessage && err == nil:
-		_, _, err = c.shapes.Source(plain)
-	case !isMessage && t.Kind() == reflect.Pointer:
-		_, err = c.shapes.Of(t.Elem())
-	case !isMessage:
-		_, err = c.shapes.Of(t)
-	}
-	if err != nil {
+	if _, err := c.messages.ShapeOf(&c.shapes, t); err != nil {
 		return fail("check", -1, err)
 	}
 	return nil
@@ -151,7 +139,7 @@ func (c *Codec) append(dst []byte, v any) ([]byte, error) {
 // Decode reads the one XML document of src into v.
 func (c *Codec) Decode(src []byte, v any) error {
 	if m, ok := v.(proto.Message); ok {
-		return c.decodeMessage(src, m)
+		return c.messages.Decode(m, src, c.Decode, fail)
 	}
 	s, target, err := c.shapes.Target(v)
 	if err != nil {

@@ -247,7 +247,7 @@ func (s *scanner) declaration() error {
 	if after, found := pseudo(rest, "standalone", func(v string) bool { return v == "yes" || v == "no" }); ok && found {
 		rest = after
 	}
-	if !ok || len(bytes.Trim(rest, " \t\r\n")) > 0 {
+	if !ok || len(bytes.Trim(rest, blanks)) > 0 {
 		s.pos = at
 		return errDeclaration
 	}
@@ -256,16 +256,15 @@ func (s *scanner) declaration() error {
 
 // pseudo reads name="value" after white space, and returns what follows it.
 func pseudo(text []byte, name string, valid func(string) bool) (rest []byte, ok bool) {
-	const blank = " \t\r\n"
-	t := bytes.TrimLeft(text, blank)
+	t := bytes.TrimLeft(text, blanks)
 	if len(t) == len(text) || !bytes.HasPrefix(t, []byte(name)) {
 		return text, false
 	}
-	t = bytes.TrimLeft(t[len(name):], blank)
+	t = bytes.TrimLeft(t[len(name):], blanks)
 	if len(t) == 0 || t[0] != '=' {
 		return text, false
 	}
-	t = bytes.TrimLeft(t[1:], blank)
+	t = bytes.TrimLeft(t[1:], blanks)
 	if len(t) == 0 || t[0] != '"' && t[0] != '\'' {
 		return text, false
 	}

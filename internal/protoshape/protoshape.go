@@ -2,7 +2,7 @@
 // back, so that a codec which follows a Shape carries messages too.
 //
 //	Append  message ── Plain ──▶ plain value ──▶ the codec's own way
-//	Decode  the codec's own way ──▶ plain value (of Empty) ── Fill ──▶ message
+//	Decode  message ── Empty ──▶ plain value ◀── the codec's own way; ── Fill ──▶ message
 //
 // A message becomes a struct made at run time, once for each descriptor. Its data
 // model is that of Protobuf's JSON mapping where that loses nothing:
@@ -48,12 +48,51 @@ type Messages struct {
 
 var (
 	errNil     = errors.New("the message is nil")
+	errNoType  = errors.New("the type is nil")
 	errDynamic = errors.New("the type does not say which message it is; use a generated one")
 )
 
-// OfType returns a zero plain value of what t, or what t points to, becomes.
+// ShapeOf returns the shape of t, or of what t points to, from the cache of a codec:
+// of a message, that of its plain value.
+func (c *Messages) ShapeOf(shapes *shape.Cache, t reflect.Type) (*shape.Shape, error) {
+	if t == nil {
+		return nil, errNoType
+	}
+	plain, isMessage, err := c.ofType(t)
+	switch {
+	case err != nil:
+		return nil, err
+	case isMessage:
+		s, _, err := shapes.Source(plain)
+		return s, err
+	case t.Kind() == reflect.Pointer:
+		return shapes.Of(t.Elem())
+	default:
+		return shapes.Of(t)
+	}
+}
+
+// Decode reads src into m by way of a plain value, which decode reads. fail makes
+// the codec's error of what goes wrong before and after that.
+func (c *Messages) Decode(m proto.Message, src []byte, decode func(src []byte, plain any) error,
+	fail func(op string, offset int64, err error) error,
+) error {
+	plain, err := c.Empty(m)
+	if err != nil {
+		return fail("decode", 0, err)
+	}
+	if err := decode(src, plain); err != nil {
+		return err
+	}
+	if err := c.Fill(m, plain); err != nil {
+		return fail("decode", int64(len(src)), err)
+	}
+	return nil
+}
+
+// ofType returns a zero plain value of what t, or what t points to, becomes.
 // isMessage tells whether it is a message at all.
-func (c *Messages) OfType(t reflect.Type) (plain *shape.Dynamic, isMessage bool, err error) {
+func (c *Messages) ofType(t reflect.Type) (plain *shape.Dynamic, isMessage bool, err error) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}

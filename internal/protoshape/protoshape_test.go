@@ -194,7 +194,7 @@ func TestDurationsAreWrittenAsJSONWritesThem(t *testing.T) {
 	}
 }
 
-func TestOfTypeKnowsMessages(t *testing.T) {
+func TestMessagesAreKnownByTheirTypes(t *testing.T) {
 	var c Messages
 	for _, tt := range []struct {
 		t         reflect.Type
@@ -210,9 +210,9 @@ func TestOfTypeKnowsMessages(t *testing.T) {
 		{reflect.TypeFor[*int](), false, nil},
 		{reflect.TypeFor[proto.Message](), false, nil},
 	} {
-		plain, isMessage, err := c.OfType(tt.t)
+		plain, isMessage, err := c.ofType(tt.t)
 		if isMessage != tt.isMessage || !errors.Is(err, tt.err) || (plain != nil) != (isMessage && err == nil) {
-			t.Errorf("OfType(%s) = %v, %t, %v", tt.t, plain, isMessage, err)
+			t.Errorf("ofType(%s) = %v, %t, %v", tt.t, plain, isMessage, err)
 		}
 	}
 }
