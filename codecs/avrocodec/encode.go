@@ -242,6 +242,9 @@ func (e *encoder) list(buf []byte, p *plan, at shape.Place) (_ []byte, err error
 }
 
 func (e *encoder) entries(buf []byte, p *plan, at shape.Place) ([]byte, error) {
+	if p.elem.form == asString && p.shape.HoldsTexts() {
+		return e.texts(buf, at)
+	}
 	v := at.Value(p.shape)
 	n := v.Len()
 	if err := e.count(n); err != nil {
@@ -258,6 +261,29 @@ func (e *encoder) entries(buf []byte, p *plan, at shape.Place) ([]byte, error) {
 	for i, entry := range entries {
 		buf = append(appendLong(buf, int64(len(entry.Key))), entry.Key...) // Entries has checked that it is UTF-8
 		if buf, err = e.value(buf, p.elem, entry.Value.Place()); err != nil || len(buf) > e.most {
+			return buf, shape.InEntry(e.stopped(buf, err), i)
+		}
+	}
+	return append(buf, 0), nil
+}
+
+// texts is entries for a map of strings, most maps in use, without an allocation for a small one.
+func (e *encoder) texts(buf []byte, at shape.Place) ([]byte, error) {
+	var few [16]shape.TextEntry
+	entries, err := at.TextEntries(few[:0])
+	if err == nil {
+		err = e.count(len(entries))
+	}
+	if err != nil {
+		return buf, err
+	}
+	if len(entries) > 0 {
+		buf = appendLong(buf, int64(len(entries)))
+	}
+	for i := range entries {
+		entry := &entries[i]
+		buf = append(appendLong(buf, int64(len(entry.Key))), entry.Key...)
+		if buf, err = appendString(buf, entry.Value); err != nil || len(buf) > e.most {
 			return buf, shape.InEntry(e.stopped(buf, err), i)
 		}
 	}

@@ -75,6 +75,10 @@ func (p Place) Float64Bits() uint64 { return *(*uint64)(p.p) }
 // Str returns a String, which may be invalid UTF-8: the caller checks.
 func (p Place) Str() string { return *(*string)(p.p) }
 
+// texts returns a Map that HoldsTexts. Maps of one kind of key and value are laid
+// out and hashed alike, whatever their types are called.
+func (p Place) texts() map[string]string { return *(*map[string]string)(p.p) }
+
 // Bytes returns Bytes. The caller must not keep or change them.
 func (p Place) Bytes(s *Shape) []byte {
 	if s.Len < 0 {
