@@ -22,6 +22,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/reconnect"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
@@ -74,7 +75,7 @@ type adapter struct {
 	opts    options
 	limits  limits
 	setup   transport.Setup
-	homes   *homes
+	homes   *homes.Table
 	router  *router.Router
 	node    *node        // the face of router; nil without a listener
 	calls   *http.Client // for messages
@@ -106,7 +107,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 		opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{}),
 		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
 	}
-	if a.homes, err = newHomes(&opts, &s); err != nil {
+	if a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint}); err != nil {
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
@@ -122,16 +123,16 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 // start opens the listener and, where all has one home elsewhere, the link to that.
 func (a *adapter) start(ctx context.Context) error {
 	listen := a.opts.listen
-	if listen == "" && a.homes.self != nil {
-		listen = a.homes.self.listen
+	if listen == "" {
+		listen = a.homes.Listen()
 	}
 	if listen != "" {
 		if err := a.listen(ctx, listen); err != nil {
 			return err
 		}
 	}
-	if only := a.homes.only(); only != nil {
-		_, err := a.link(ctx, only.endpoints[0])
+	if only := a.homes.Only(); only != nil {
+		_, err := a.link(ctx, only.Endpoints()[0])
 		return err
 	}
 	return nil
@@ -202,20 +203,20 @@ func (a *adapter) Ping(ctx context.Context) error {
 	a.mu.Lock()
 	closed := a.closed
 	a.mu.Unlock()
-	only := a.homes.only()
+	only := a.homes.Only()
 	switch {
 	case closed:
 		return transport.ErrClosed
 	case only == nil:
 		return nil
 	}
-	resp, err := a.get(ctx, a.calls, only.endpoints[0]+"/healthz", "")
+	resp, err := a.get(ctx, a.calls, only.Endpoints()[0]+"/healthz", "")
 	if err != nil {
 		return err
 	}
 	_ = resp.Body.Close() // nothing of it is wanted
 	if resp.StatusCode >= http.StatusInternalServerError {
-		return transport.CodeUnavailable.Errorf("%s is not healthy: status %d", only.name, resp.StatusCode)
+		return transport.CodeUnavailable.Errorf("%s is not healthy: status %d", only.Name(), resp.StatusCode)
 	}
 	return nil
 }

@@ -51,20 +51,16 @@ func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transpo
 func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, err error) {
 	switch spec.Kind {
 	case transport.KindTopic:
-		for _, p := range a.homes.publishers(spec.Pattern) {
-			hosts = append(hosts, p.endpoints...)
+		for _, p := range a.homes.Publishers(spec.Pattern) {
+			hosts = append(hosts, p.Endpoints()...)
 		}
-		return a.homes.local(), hosts, nil
+		return a.homes.Local(), hosts, nil
 	case transport.KindQueue:
-		home := a.homes.of(spec.Pattern)
-		switch {
-		case home == nil:
-			return true, nil, nil
-		case home == a.homes.rest:
-			return false, home.endpoints, nil // which may refuse it
+		home, err := a.homes.Invited(spec.Pattern)
+		if home == nil {
+			return err == nil, nil, err
 		}
-		return false, nil, transport.CodePermissionDenied.Errorf(
-			"%s belongs to service %s, and is handled in its process alone: start this as %s, or change what services own", spec.Pattern, home.name, home.name)
+		return false, home.Endpoints(), nil
 	}
 	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
 }

@@ -74,7 +74,7 @@ func (a *adapter) firstLink(ctx context.Context, host string, p *peerLink) {
 		return
 	}
 	config := reconnect.Config[*link]{Dial: func(ctx context.Context) (*link, error) { return a.relink(ctx, host) }}
-	if only := a.homes.only(); only != nil && a.setup.Connected != nil {
+	if only := a.homes.Only(); only != nil && a.setup.Connected != nil {
 		config.Told = a.setup.Connected
 	}
 	p.sup = reconnect.Start(first, config)

@@ -11,11 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
 )
 
 func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
-	home := a.homes.of(e.Destination)
+	home := a.homes.Of(e.Destination)
 	if home == nil {
 		return a.router.Send(ctx, e)
 	}
@@ -24,7 +25,7 @@ func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
 
 // sendTo posts to the home, and again while the queue there is full, which the home
 // tells before it takes anything. So a caller that gives up knows that its message is not accepted.
-func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope) error {
+func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.Envelope) error {
 	due, own := time.Now().Add(e.Timeout), *e
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		resp, err := a.post(ctx, home, "/send/", &own)
@@ -47,14 +48,14 @@ func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope
 }
 
 func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
-	home := a.homes.of(e.Destination)
+	home := a.homes.Of(e.Destination)
 	if home == nil {
 		return a.router.Publish(ctx, e)
 	}
 	return a.oneWay(ctx, home, "/publish/", e)
 }
 
-func (a *adapter) oneWay(ctx context.Context, home *peers, path string, e *transport.Envelope) error {
+func (a *adapter) oneWay(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) error {
 	reply, err := a.exchange(ctx, home, path, e)
 	return outcome(ctx, reply, err)
 }
@@ -72,7 +73,7 @@ func outcome(ctx context.Context, reply *transport.Envelope, err error) error {
 
 // Request posts to the home and takes its answer for the handler's.
 func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
-	home := a.homes.of(e.Destination)
+	home := a.homes.Of(e.Destination)
 	if home == nil {
 		return a.router.Request(ctx, e)
 	}
@@ -84,7 +85,7 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 }
 
 // exchange posts e and reads the whole answer.
-func (a *adapter) exchange(ctx context.Context, home *peers, path string, e *transport.Envelope) (*transport.Envelope, error) {
+func (a *adapter) exchange(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*transport.Envelope, error) {
 	resp, err := a.post(ctx, home, path, e)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 }
 
 // post tries the endpoints of home in turn, as long as it is certain that none got the message.
-func (a *adapter) post(ctx context.Context, home *peers, path string, e *transport.Envelope) (*http.Response, error) {
+func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*http.Response, error) {
 	header := make(http.Header, 16)
 	putFields(header, e, path != "/gather/")
 	if path == "/gather/" {
@@ -121,7 +122,7 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 	}
 	body := bytes.Clone(e.Body) // the transport may still read it when the verb has returned
 	var failed error
-	for _, host := range home.order(e.Key) {
+	for _, host := range home.Order(e.Key) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.opts.scheme+"://"+host+path+e.Destination, bytes.NewReader(body))
 		if err != nil {
 			return nil, invalid("address %.128q: %w", host, err)
@@ -146,7 +147,7 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 // Gather returns once the home has given the message to its subscriptions, which it
 // tells by the head of its answer. The answers follow as lines.
 func (a *adapter) Gather(ctx context.Context, e *transport.Envelope, reply func(*transport.Envelope)) error {
-	home := a.homes.of(e.Destination)
+	home := a.homes.Of(e.Destination)
 	if home == nil {
 		return a.router.Gather(ctx, e, reply)
 	}
