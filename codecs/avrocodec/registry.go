@@ -21,7 +21,8 @@ import (
 //
 // A number is asked for as it is. For the fingerprint of a single object, which
 // such registries do not know, it looks through the newest versions under the
-// subjects of WithSubjects. An answer is read up to 1 MiB; redirects are refused.
+// subjects of WithSubjects. Schemas that refer to others are read with them, up to 64.
+// An answer is read up to 1 MiB; redirects are refused.
 type Registry struct {
 	client   *sr.Client
 	options  []sr.ClientOpt
@@ -167,7 +168,7 @@ func (r *Registry) Find(ctx context.Context, ref Ref) (*Schema, error) {
 			return nil, nil // registries count in 31 bits
 		}
 		s, err := r.client.SchemaByID(ctx, int(ref.ID))
-		return parseAnswer(s, err)
+		return r.parse(ctx, s, err)
 	}
 	for _, subject := range r.subjects(ref.Reader) {
 		s, err := r.search(ctx, subject, ref.Fingerprint)
@@ -231,7 +232,10 @@ func (r *Registry) version(ctx context.Context, v version) (*Schema, error) {
 	if err != nil && !isNotFound(err) {
 		return nil, answered(err)
 	}
-	s, err = parseAnswer(answer.Schema, err)
+	s, err = r.parse(ctx, answer.Schema, err)
+	if later := (*noAnswer)(nil); errors.As(err, &later) {
+		return nil, err
+	}
 	if err != nil {
 		s = nil
 	}
@@ -271,31 +275,21 @@ func isNotFound(err error) bool {
 	return errors.As(err, &e) && e.StatusCode == http.StatusNotFound
 }
 
+// A noAnswer is an error of the registry that may pass.
+type noAnswer struct{ text string }
+
+func (e *noAnswer) Error() string { return e.text }
+
 // answered returns the error of the registry without its words, and without the URL,
 // which may hold a password.
 func answered(err error) error {
 	var e *sr.ResponseError
 	switch {
 	case errors.As(err, &e):
-		return fmt.Errorf("the schema registry answered %d", e.StatusCode)
+		return &noAnswer{fmt.Sprintf("the schema registry answered %d", e.StatusCode)}
 	case errors.Is(err, context.DeadlineExceeded):
-		return errors.New("the schema registry did not answer in time")
+		return &noAnswer{"the schema registry did not answer in time"}
 	default:
-		return errors.New("the schema registry cannot be reached, or its answer not be read")
+		return &noAnswer{"the schema registry cannot be reached, or its answer not be read"}
 	}
-}
-
-// parseAnswer parses a schema of the registry; nil is one that it does not have.
-func parseAnswer(s sr.Schema, err error) (*Schema, error) {
-	switch {
-	case isNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, answered(err)
-	case s.Type != sr.TypeAvro:
-		return nil, errors.New("the schema registry has a schema of another format there")
-	case len(s.References) > 0:
-		return nil, errors.New("the schema refers to other subjects of the registry, which is not supported; register it in one piece")
-	}
-	return ParseSchema([]byte(s.Schema))
 }

@@ -332,9 +332,12 @@ func TestARegistryThatRefusesOrFails(t *testing.T) {
 		}, "cannot be reached, or its answer not be read"},
 		"a schema that is none": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"schema":"{"}`) }, "not valid JSON"},
 		"another format":        {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"schema":"x","schemaType":"JSON"}`) }, "another format"},
-		"references": {func(w http.ResponseWriter, _ *http.Request) {
+		"references to nothing": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"schema":"\"int\"","references":[{"name":"a","subject":"b","version":1}]}`)
-		}, "refers to other subjects"},
+		}, `version 1 of "b", which the registry does not have`},
+		"references to more than it may": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"schema":"\"int\"","references":[%s{"name":"z","subject":"known","version":99}]}`, manyReferences(99))
+		}, "refers to more than 64 others"},
 		"nothing in time": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "in time"},
 	} {
 		t.Run(rule, func(t *testing.T) {
