@@ -46,7 +46,8 @@ var allowed = map[string][]string{
 	"adapters/all":              {module + "transport", module + "adapters/"},
 	"conformance":               {},
 	"conformance/codectest":     {module + "codecs", module + "internal/casereport"},
-	"conformance/transporttest": {module + "transport", module + "internal/casereport"},
+	"conformance/faultproxy":    {},
+	"conformance/transporttest": {module + "transport", module + "internal/casereport", module + "conformance/faultproxy"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
 	"transport/middleware/compress": {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
