@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -52,7 +53,7 @@ func (v *visit) gather(destination string) error {
 	defer cancel()
 	e.Kind = transport.KindTopic
 	if v.r.Header.Get("Polywire-Id") != "" {
-		e.Accept = unescape(v.r.Header.Get("Polywire-Accept")) // Accept itself tells the form of the lines
+		e.Accept = fieldtext.Unescape(v.r.Header.Get("Polywire-Accept")) // Accept itself tells the form of the lines
 	} else {
 		e.Accept = ""
 	}

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -79,16 +79,16 @@ func fieldName(name string) string {
 func putFields(h http.Header, e *transport.Envelope, acceptFree bool) {
 	for key, value := range e.Fields() {
 		switch {
-		case key == "polywire-content-type" && plain(value):
+		case key == "polywire-content-type" && fieldtext.Plain(value):
 			h[contentType] = []string{value}
-		case key == "polywire-accept" && acceptFree && plain(value) && value != "*/*":
+		case key == "polywire-accept" && acceptFree && fieldtext.Plain(value) && value != "*/*":
 			h[accept] = []string{value}
 		case key == "polywire-param":
 			name, v, _ := strings.Cut(value, "=")
-			h[paramList] = append(h[paramList], escape(name)+"="+escape(v))
+			h[paramList] = append(h[paramList], fieldtext.Escape(name)+"="+fieldtext.Escape(v))
 		case strings.HasPrefix(key, "polywire-"):
 			if name := wireName(key); name != "" {
-				h[name] = []string{escape(value)}
+				h[name] = []string{fieldtext.Escape(value)}
 			}
 		case key == "traceparent" || key == "tracestate":
 			h[http.CanonicalHeaderKey(key)] = []string{value}
@@ -108,8 +108,8 @@ func putApplication(h http.Header, fields transport.Header, acceptFree bool) {
 		order = append(order, key)
 		name := http.CanonicalHeaderKey(key)
 		owned := reserved(name) && !shared(name, value) || name == acceptEncoding && !acceptFree
-		if h[name] != nil || owned || !plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
-			h[headerList] = append(h[headerList], key+"="+escape(value))
+		if h[name] != nil || owned || !fieldtext.Plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
+			h[headerList] = append(h[headerList], key+"="+fieldtext.Escape(value))
 			listed = append(listed, key)
 			continue
 		}
@@ -151,45 +151,27 @@ func takeFields(h http.Header, e *transport.Envelope) error {
 		e.SetField("polywire-content-type", v)
 	}
 	slices.Sort(own)
-	var found []field
+	var found []fieldtext.Field
 	for _, name := range own {
 		for _, v := range h[name] {
-			found = append(found, field{strings.ToLower(name), v})
+			found = append(found, fieldtext.Field{Key: strings.ToLower(name), Value: v})
 		}
 	}
-	for entry := range entries(h[headerList]) {
+	for entry := range fieldtext.Entries(h[headerList]) {
 		key, v, _ := strings.Cut(entry, "=")
 		if key = strings.ToLower(key); !strings.HasPrefix(key, "polywire-") && key != "traceparent" && key != "tracestate" {
-			found = append(found, field{key, unescape(v)}) // what is not the application's has a header of its own
+			found = append(found, fieldtext.Field{Key: key, Value: fieldtext.Unescape(v)}) // what is not the application's has a header of its own
 		}
 	}
 	size := 0
-	for _, f := range ordered(found, h[orderField]) {
-		size += len(f.key) + len(f.value)
+	for _, f := range fieldtext.Ordered(found, h[orderField], 4*maxFields) {
+		size += len(f.Key) + len(f.Value)
 		if e.Header.Len() >= maxFields || size > maxFieldBytes {
 			return transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
 		}
-		e.SetField(f.key, f.value) // what is no valid field is left out, as semantics §2.3 has it
+		e.SetField(f.Key, f.Value) // what is no valid field is left out, as semantics §2.3 has it
 	}
 	return nil
-}
-
-type field struct{ key, value string }
-
-// ordered puts fields in the order that lines tell; those that it does not name come last.
-func ordered(fields []field, lines []string) []field {
-	if len(lines) == 0 || len(fields) > 4*maxFields {
-		return fields
-	}
-	out := make([]field, 0, len(fields))
-	for key := range entries(lines) {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
-		if i >= 0 {
-			out = append(out, fields[i])
-			fields = slices.Delete(fields, i, i+1)
-		}
-	}
-	return append(out, fields...)
 }
 
 func takeReserved(h http.Header, name string, e *transport.Envelope) error {
@@ -197,9 +179,9 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 	case headerList, orderField:
 		return nil // see takeFields
 	case paramList:
-		for entry := range entries(h[name]) {
+		for entry := range fieldtext.Entries(h[name]) {
 			k, v, _ := strings.Cut(entry, "=")
-			e.SetField("polywire-param", unescape(k)+"="+unescape(v))
+			e.SetField("polywire-param", fieldtext.Unescape(k)+"="+fieldtext.Unescape(v))
 		}
 		return nil
 	}
@@ -207,7 +189,7 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 	if key == "" {
 		return nil // not a peer's to set, or nothing that is known
 	}
-	if v := unescape(h.Get(name)); !e.SetField(key, v) && name == timeoutField {
+	if v := fieldtext.Unescape(h.Get(name)); !e.SetField(key, v) && name == timeoutField {
 		return invalid("%s: use a duration as 500ms, or milliseconds", timeoutField)
 	}
 	return nil
@@ -217,19 +199,6 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 func takeAccept(h http.Header, e *transport.Envelope) {
 	if v := h.Get(accept); e.Accept == "" && v != "*/*" {
 		e.SetField("polywire-accept", v)
-	}
-}
-
-// entries yields the elements of a list field, which may have come as one line or as many.
-func entries(lines []string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, line := range lines {
-			for part := range strings.SplitSeq(line, ",") {
-				if part = strings.Trim(part, " \t"); part != "" && !yield(part) {
-					return
-				}
-			}
-		}
 	}
 }
 
@@ -266,78 +235,4 @@ func shared(name, value string) bool {
 		return strings.Contains(value, "gzip") || strings.Contains(value, "zstd")
 	}
 	return false
-}
-
-// plain reports whether a value travels as a field's value and arrives unchanged.
-func plain(s string) bool {
-	if s == "" || s[0] == ' ' || s[len(s)-1] == ' ' {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
-// escape makes any text an element of a list field: visible ASCII but % and ,
-// stands for itself, and so does a space that is not at an end; other bytes are %XX.
-func escape(s string) string {
-	n := 0
-	for i := range len(s) {
-		if escaped(s, i) {
-			n++
-		}
-	}
-	if n == 0 {
-		return s
-	}
-	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+2*n)
-	for i := range len(s) {
-		if c := s[i]; escaped(s, i) {
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		} else {
-			b = append(b, c)
-		}
-	}
-	return string(b)
-}
-
-func escaped(s string, i int) bool {
-	c := s[i]
-	return c < 0x20 || c > 0x7e || c == '%' || c == ',' || c == ' ' && (i == 0 || i == len(s)-1)
-}
-
-// unescape undoes escape. A % that no two hex digits follow stands for itself.
-func unescape(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16 {
-			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
-			i += 2
-			continue
-		}
-		b = append(b, s[i])
-	}
-	if !utf8.Valid(b) {
-		return "\x00" // no valid value: SetField leaves it out
-	}
-	return string(b)
-}
-
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
 }

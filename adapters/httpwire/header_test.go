@@ -169,17 +169,6 @@ func FuzzTakeFields(f *testing.F) {
 	})
 }
 
-func FuzzEscapeIsUndone(f *testing.F) {
-	f.Add("a, b%")
-	f.Add(" ü\x01 ")
-	f.Fuzz(func(t *testing.T, s string) {
-		e := escape(s)
-		if strings.ToValidUTF8(s, "") == s && unescape(e) != s || !plain(e) && e != "" || strings.Contains(e, ",") {
-			t.Errorf("escape(%q) = %q, back %q", s, e, unescape(e))
-		}
-	})
-}
-
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte(`{"n":1,"destination":"a","headers":{"tenant":["x"]},"body64":"AA=="}` + "\n\n{\"cancel\":1}\n"))
 	f.Add([]byte(`{"error":{"code":"not_found","details":[{"type":"t","data":"!"}]}}`))
