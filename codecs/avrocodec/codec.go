@@ -44,13 +44,12 @@ package avrocodec
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"time"
 
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/codecerr"
 	"github.com/polywire/polywire/internal/protoshape"
 	"github.com/polywire/polywire/internal/shape"
 	"google.golang.org/protobuf/proto"
@@ -285,10 +284,4 @@ func (c *Codec) Decode(src []byte, v any) error {
 }
 
 // fail returns err as the error of an operation, with the path it carries.
-func fail(op string, offset int64, err error) error {
-	path, cause := shape.Split(err)
-	if errors.Is(cause, shape.ErrUnsupported) {
-		cause = fmt.Errorf("%w: %w", codecs.ErrUnsupported, cause)
-	}
-	return &codecs.Error{Op: op, Codec: name, Path: path, Offset: offset, Err: cause}
-}
+func fail(op string, offset int64, err error) error { return codecerr.New(name, op, offset, err) }
