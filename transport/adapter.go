@@ -166,6 +166,11 @@ type Service struct {
 	Owns      []string // patterns; the most specific one wins
 	Listen    string   // address that its process serves at, as ":8081"
 	Endpoints []string // addresses at which others reach it, as "localhost:8081"
+
+	// Paths are verb and path of destinations that the service answers as REST, as
+	// "orders.get": "GET /orders/{id}?expand", where the wire is HTTP; docs/wire/rest.md
+	// specifies the rules. Variables and names of the query are Message.Params.
+	Paths map[string]string
 }
 
 // A Factory opens Adapters. It is a value: registering is passing it to [NewRegistry].

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -101,4 +102,19 @@ func TestALossBeforeOpenReturnsIsNotForgotten(t *testing.T) {
 	if err := conn.Send(t.Context(), &transport.Message{Destination: "x"}); err != nil || conn.State() != "ready" {
 		t.Errorf("once it is back: %v, %s", err, conn.State())
 	}
+}
+
+func TestOpenRefusesPathsThatNoRequestCanFit(t *testing.T) {
+	for what, paths := range map[string]map[string]string{
+		"no rule":          {"orders.get": "GET orders"},
+		"no destination":   {"orders.*": "GET /orders"},
+		"one path for two": {"orders.get": "GET /orders/{id}", "orders.read": "GET /orders/{name}"},
+	} {
+		_, err := transport.NewRegistry(inproc.Factory()).Open(t.Context(), "inproc://",
+			transport.WithService("shop", transport.Service{Name: "shop", Paths: paths}))
+		if !errors.Is(err, transport.CodeInvalidArgument) {
+			t.Errorf("%s: got error %v, want %v", what, err, transport.CodeInvalidArgument)
+		}
+	}
+	open(t, transport.WithService("shop", transport.Service{Name: "shop", Paths: map[string]string{"orders.get": "GET /orders/{id}?expand"}}))
 }

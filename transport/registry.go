@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport/internal/limit"
 )
 
@@ -108,8 +109,21 @@ func (o *connOptions) check() error {
 				return fmt.Errorf("service %s owns: %w", quoteName(s.Name), err)
 			}
 		}
+		if err := s.checkPaths(); err != nil {
+			return invalid("service %s paths: %w", quoteName(s.Name), err)
+		}
 	}
 	return nil
+}
+
+func (s *Service) checkPaths() error {
+	for destination := range s.Paths {
+		if err := CheckDestination(destination); err != nil {
+			return err
+		}
+	}
+	_, err := rest.ParseTable(s.Paths)
+	return err
 }
 
 func newConn(o *connOptions) *Conn {

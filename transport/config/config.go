@@ -50,6 +50,7 @@ type service struct {
 	position
 	transport.Service
 	owned []position // of each pattern
+	rules []path     // of Paths, in the order of the file
 }
 
 // A route says what applies to the destinations of its pattern, all defaults filled in.
@@ -77,6 +78,7 @@ type Route struct {
 	Codec     string             `json:"codec,omitempty"`
 	Compress  string             `json:"compress,omitempty"` // as "zstd from 1KiB on, agreed"; "" is not at all
 	Timeout   time.Duration      `json:"timeout,omitempty"`  // bounds every call; 0 is none beside the library's own
+	Path      string             `json:"path,omitempty"`     // verb and path of REST, of one destination that has them
 	Adapter   string             `json:"adapter"`            // as in Features
 	Features  transport.Features `json:"-"`
 }
@@ -121,7 +123,9 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 // Route tells what applies to destination: the narrowest route that fits it,
 // else the defaults. A dead-letter destination goes where its messages come from.
 func (c *Config) Route(destination string) Route {
-	return c.public(c.route(destination))
+	r := c.public(c.route(destination))
+	r.Path = c.pathOf(destination)
+	return r
 }
 
 func (c *Config) public(r *route) Route {

@@ -21,7 +21,7 @@ var (
 	documentKeys  = []string{"version", "transports", "services", "defaults", "routes", "profiles"}
 	profileKeys   = []string{"transports", "services", "defaults", "routes"}
 	transportKeys = []string{"url", "codec", "compress"}
-	serviceKeys   = []string{"owns", "listen", "endpoints"}
+	serviceKeys   = []string{"owns", "listen", "endpoints", "paths"}
 	routeKeys     = []string{"transport", "codec", "timeout"}
 )
 
@@ -175,6 +175,7 @@ func (d *decoder) serviceTable(v *value, path string) {
 		if listen := e.val.get("listen"); listen != nil {
 			s.Listen, _ = d.checked(listen, at+".listen", checkListen)
 		}
+		d.paths(s, e.val.get("paths"), at+".paths")
 		if d.final {
 			d.config.services = append(d.config.services, s)
 		}

@@ -151,6 +151,7 @@ func (d *decoder) services() {
 			}
 		}
 	}
+	d.checkPaths()
 	if want := c.options.Service; want != "" && !slices.Contains(names, want) {
 		d.add(position{}, "services", "this process is to be %s, an unknown service%s", d.show(want), known(want, names))
 	}

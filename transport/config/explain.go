@@ -149,6 +149,9 @@ func (c *Change) settings() {
 	if c.From.Compress != c.To.Compress {
 		c.Differs = append(c.Differs, Difference{"compress", fmt.Sprintf("bodies travel %s, where it was %s; %s", compressed(c.To), compressed(c.From), readers(c.To))})
 	}
+	if c.From.Path != c.To.Path {
+		c.Differs = append(c.Differs, Difference{"path", fmt.Sprintf("on REST it is %s, where it was %s", orNoPath(c.To.Path), orNoPath(c.From.Path))})
+	}
 	if c.From.Timeout != c.To.Timeout {
 		c.Differs = append(c.Differs, Difference{"timeout", fmt.Sprintf("calls are bounded by %s, where it was %s", bound(c.To.Timeout), bound(c.From.Timeout))})
 	}
@@ -177,6 +180,13 @@ func orNone(codec string) string {
 		return "no codec"
 	}
 	return codec
+}
+
+func orNoPath(rule string) string {
+	if rule == "" {
+		return "not there"
+	}
+	return rule
 }
 
 func bound(d time.Duration) string {

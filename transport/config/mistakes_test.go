@@ -134,6 +134,20 @@ taxi.yaml:3:70: transports.a.compress: unknown key "levl" (known: agreed, algori
 		head + "services:\n  s: {owns: [\"x.*\"]}\n  t: {owns: [\"x.*\"]}\n",
 		`taxi.yaml:6:14: services.t.owns: x.* is owned by s already, in line 5: one service is the home of a destination`,
 	},
+	"a path that is none": {
+		head + "services:\n  s:\n    owns: [\"x.*\"]\n    paths:\n      x.get: GET x\n      x.put: PUT /x/\n",
+		`taxi.yaml:8:14: services.s.paths["x.get"]: rule "GET x": write a verb of GET, POST, PUT, PATCH and DELETE and a path, as GET /orders/{id}?expand
+taxi.yaml:9:14: services.s.paths["x.put"]: rule "PUT /x/": a path does not end in a slash`,
+	},
+	"a path of an unknown destination": {
+		head + "services:\n  s:\n    owns: [\"x.*\"]\n    paths:\n      y.get: GET /y\n      \"x.*\": GET /x\n",
+		`taxi.yaml:8:14: services.s.paths["y.get"]: service s does not own this destination: add it to the owns of s, or take the path away
+taxi.yaml:9:7: services.s.paths["x.*"]: destination "x.*" has a wildcard: wildcards are for Subscribe, routes and access rules`,
+	},
+	"two destinations on one path": {
+		head + "services:\n  s:\n    owns: [\"x.*\"]\n    paths:\n      x.get: GET /x/{id}\n      x.read: GET /x/{name}\n",
+		`taxi.yaml:9:15: services.s.paths["x.read"]: conflicts with x.get in line 8: "GET /x/{id}" and "GET /x/{name}" are the same: give each a path of its own`,
+	},
 	"bad name of service": {
 		head + "services:\n  \"s s\": {owns: [\"x.*\"]}\n",
 		`taxi.yaml:5:3: services["s s"]: a name has 1 to 48 of [A-Za-z0-9_-], with dots between`,

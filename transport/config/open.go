@@ -43,12 +43,17 @@ func (c *Config) connect(ctx context.Context, w *wire, opts []transport.Option) 
 }
 
 // identity tells the adapters who this process is and who owns what. A process
-// that is all services is told nothing: every destination's home is here.
+// that is all services is told their paths alone: every destination's home is here.
 func (c *Config) identity() transport.Option {
-	if c.options.Service == "" && !c.options.Client {
-		return transport.WithService("")
-	}
 	var table []transport.Service
+	if c.alone() {
+		for _, s := range c.services {
+			if len(s.Paths) > 0 {
+				table = append(table, transport.Service{Name: s.Name, Paths: s.Paths})
+			}
+		}
+		return transport.WithService("", table...)
+	}
 	for _, s := range c.services {
 		if len(s.Endpoints) > 0 || s.Name == c.options.Service { // else no direct transport carries what it owns
 			table = append(table, s.Service)

@@ -53,6 +53,12 @@ func (c *Config) servicesText(all *tree) {
 			shown[i] = c.shown(e)
 		}
 		t.list("endpoints", shown)
+		if len(s.rules) > 0 {
+			paths := t.below("paths")
+			for _, p := range s.rules {
+				paths.put(p.destination, c.shown(p.rule.String()))
+			}
+		}
 	}
 }
 
