@@ -34,9 +34,11 @@ import (
 //	http://?listen=127.0.0.1:8080   this process is the home of everything, and serves it there
 //	http://                         the table of services says who is the home of what, and where this process listens
 //
-// Options: listen=ADDRESS to serve at; connections=10000 served at once; attach,
-// with which the node lets other processes handle destinations, and a Conn opened
-// with its address binds handlers there.
+// Options: listen=ADDRESS to serve at; connections=10000 served at once, one more is
+// refused; http=2 to call by HTTP/2, which without TLS the other side has to know
+// (h2c), instead of HTTP/1.1 (a node serves both); attach, with which the node lets
+// other processes handle destinations, and a Conn opened with its address binds
+// handlers there.
 //
 // Of https, files in PEM: cert and key, which a node needs to listen and shows to those
 // it calls; ca, whose authorities it trusts instead of the system's; clientca,
@@ -112,7 +114,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
-	a.calls, a.streams = newClient(a.base, &a.limits, 1024, trust), newClient(a.base, &a.limits, 0, trust)
+	a.calls, a.streams = a.newClient(1024, trust), a.newClient(0, trust)
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
@@ -156,8 +158,13 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 
 // newClient makes a client that follows no redirect, unpacks nothing and has
 // connections of its own, which end with base. most bounds them for each peer; 0 is no bound. trust is for https.
-func newClient(base context.Context, l *limits, most int, trust *tls.Config) *http.Client {
+func (a *adapter) newClient(most int, trust *tls.Config) *http.Client {
+	l := &a.limits
 	dialer := &net.Dialer{Timeout: l.dial}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!a.opts.http2)
+	protocols.SetHTTP2(a.opts.http2 && a.opts.scheme == schemeTLS)
+	protocols.SetUnencryptedHTTP2(a.opts.http2 && a.opts.scheme != schemeTLS)
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -166,10 +173,11 @@ func newClient(base context.Context, l *limits, most int, trust *tls.Config) *ht
 				if err != nil {
 					return nil, err
 				}
-				return &clientConn{Conn: c, release: context.AfterFunc(base, func() { _ = c.Close() })}, nil
+				return &clientConn{Conn: c, release: context.AfterFunc(a.base, func() { _ = c.Close() })}, nil
 			},
 			DisableCompression: true,
 			TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
+			Protocols: protocols, HTTP2: l.http2(),
 			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
 			IdleConnTimeout: l.idle / 2, MaxResponseHeaderBytes: int64(l.headers),
 			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,

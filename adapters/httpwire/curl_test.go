@@ -101,7 +101,7 @@ func TestCurlSendsPublishesAndGathers(t *testing.T) {
 		t.Errorf("gather: %q", lines)
 	}
 	out := curl(t, "-H", "accept: text/event-stream", "-d", "who", "http://"+node.Addr()+"/gather/trip.survey")
-	if !strings.HasPrefix(out, "data: {") || !strings.HasSuffix(out, "data: {\"end\":\"complete\"}\n\n") {
+	if !strings.HasPrefix(out, "id: ") || !strings.Contains(out, "\ndata: {\"headers\":") || !strings.HasSuffix(out, "\n\nevent: end\ndata: {\"end\":\"complete\"}\n\n") {
 		t.Errorf("gather by server-sent events: %q", out)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"unicode/utf8"
 
@@ -17,7 +16,8 @@ const (
 	eventStream = "text/event-stream"
 )
 
-// An event is one line of a stream: a message, an answer to a gather, or a word about one.
+// An event is one line of a stream: a message, an answer to a gather, or a word about
+// one. The members are read here; an eventWriter writes them.
 type event struct {
 	N           uint64      `json:"n,omitempty"` // number in the stream, for settlement; only where credit was asked for
 	Destination string      `json:"destination,omitempty"`
@@ -37,36 +37,6 @@ type settlement struct {
 	Release []uint64 `json:"release,omitempty"`
 	Silent  []uint64 `json:"silent,omitempty"` // no answer will be given
 	Stop    bool     `json:"stop,omitempty"`   // no more messages are wanted
-}
-
-func messageEvent(e *transport.Envelope) *event {
-	v := &event{Destination: e.Destination, Headers: http.Header{}}
-	putFields(v.Headers, e, true)
-	v.setBody(e.Body)
-	return v
-}
-
-func replyEvent(e *transport.Envelope) *event {
-	v := &event{Headers: http.Header{}}
-	putFields(v.Headers, e, true)
-	if e.Err != nil {
-		v.Error = problemOf(e.Err)
-		return v
-	}
-	v.setBody(e.Body)
-	return v
-}
-
-func (v *event) setBody(body []byte) {
-	if len(body) == 0 {
-		return
-	}
-	if printable(body) {
-		s := string(body)
-		v.Body = &s
-		return
-	}
-	v.Body64 = body
 }
 
 // printable reports whether a JSON string carries b as it is, and not at many times its size.
@@ -103,39 +73,6 @@ func (v *event) envelope(limit int) (*transport.Envelope, error) {
 		e.Err = v.Error.error()
 	}
 	return e, nil
-}
-
-// An eventWriter writes events as lines, or as server-sent events.
-type eventWriter struct {
-	to  io.Writer
-	sse bool
-	buf bytes.Buffer
-}
-
-func (w *eventWriter) write(v *event) error {
-	w.buf.Reset()
-	if w.sse {
-		_, _ = w.buf.WriteString("data: ") // a buffer never fails
-	}
-	enc := json.NewEncoder(&w.buf) // ends the line
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	if w.sse {
-		_ = w.buf.WriteByte('\n')
-	}
-	_, err := w.to.Write(w.buf.Bytes())
-	return err
-}
-
-func (w *eventWriter) ping() error {
-	line := "\n"
-	if w.sse {
-		line = ":\n\n"
-	}
-	_, err := io.WriteString(w.to, line)
-	return err
 }
 
 // An eventReader reads lines of at most limit bytes.

@@ -3,7 +3,6 @@ package httpwire
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
@@ -62,30 +61,34 @@ func (v *visit) gather(destination string) error {
 		return err
 	}
 	w := v.begin()
+	defer w.discard()
 	for {
 		list, all := g.next()
 		for _, reply := range list {
-			v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) //nolint:errcheck // the write fails too
-			if w.write(replyEvent(reply)) != nil {
+			if w.reply(reply) != nil {
 				return nil
 			}
 		}
 		if all {
-			return v.endGather(w, "complete")
+			return w.lastly("complete")
 		}
-		_ = v.rc.Flush()
+		if w.flush() != nil {
+			return nil
+		}
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
-			return v.endGather(w, "deadline")
+			return w.lastly("deadline")
 		case <-v.n.closing:
 			return nil
 		}
 	}
 }
 
-func (v *visit) endGather(w *eventWriter, why string) error {
-	_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
-	_ = w.write(&event{End: why}) // a peer that is gone needs no end
+// lastly ends a gather. A peer that is gone needs no end.
+func (w *eventWriter) lastly(why string) error {
+	if w.last(why) == nil {
+		_ = w.flush()
+	}
 	return nil
 }

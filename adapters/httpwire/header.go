@@ -74,24 +74,40 @@ func fieldName(name string) string {
 	return key
 }
 
+// A fieldSink takes fields of HTTP: of a request or answer, or of an event.
+type fieldSink interface {
+	has(name string) bool
+	set(name, value string)
+	list(name, element string) // of headerList or paramList
+}
+
+// headerSink is the head of a request or answer.
+type headerSink http.Header
+
+func (h headerSink) has(name string) bool      { return h[name] != nil }
+func (h headerSink) set(name, value string)    { h[name] = []string{value} }
+func (h headerSink) list(name, element string) { h[name] = append(h[name], element) }
+
 // putFields writes what e holds besides its destination, body and error. Accept
-// says whether the wire's own Accept is free to carry the message's.
-func putFields(h http.Header, e *transport.Envelope, acceptFree bool) {
+// says whether the wire's own Accept is free to carry the message's, as it is in a request.
+func putFields(h fieldSink, e *transport.Envelope, acceptFree bool) {
 	for key, value := range e.Fields() {
 		switch {
 		case key == "polywire-content-type" && fieldtext.Plain(value):
-			h[contentType] = []string{value}
+			h.set(contentType, value)
 		case key == "polywire-accept" && acceptFree && fieldtext.Plain(value) && value != "*/*":
-			h[accept] = []string{value}
+			h.set(accept, value)
 		case key == "polywire-param":
 			name, v, _ := strings.Cut(value, "=")
-			h[paramList] = append(h[paramList], fieldtext.Escape(name)+"="+fieldtext.Escape(v))
+			h.list(paramList, fieldtext.Escape(name)+"="+fieldtext.Escape(v))
 		case strings.HasPrefix(key, "polywire-"):
 			if name := wireName(key); name != "" {
-				h[name] = []string{fieldtext.Escape(value)}
+				h.set(name, fieldtext.Escape(value))
 			}
-		case key == "traceparent" || key == "tracestate":
-			h[http.CanonicalHeaderKey(key)] = []string{value}
+		case key == "traceparent":
+			h.set("Traceparent", value)
+		case key == "tracestate":
+			h.set("Tracestate", value)
 		}
 	}
 	putApplication(h, e.Header, acceptFree)
@@ -99,26 +115,26 @@ func putFields(h http.Header, e *transport.Envelope, acceptFree bool) {
 
 // putApplication writes the application's fields: under their own names where
 // those arrive as they are through any proxy, else in the list of escaped ones.
-func putApplication(h http.Header, fields transport.Header, acceptFree bool) {
+func putApplication(h fieldSink, fields transport.Header, request bool) {
 	if fields.Len() == 0 {
 		return
 	}
-	var native, listed, order []string
+	var room [3][8]string // most messages have no more
+	native, listed, order := room[0][:0], room[1][:0], room[2][:0]
 	for key, value := range fields.All() {
 		order = append(order, key)
 		name := http.CanonicalHeaderKey(key)
-		owned := reserved(name) && !shared(name, value) || name == acceptEncoding && !acceptFree
-		if h[name] != nil || owned || !fieldtext.Plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
-			h[headerList] = append(h[headerList], key+"="+fieldtext.Escape(value))
+		if h.has(name) || !ruleOf(name).write.holds(value, request) || !fieldtext.Plain(value) || strings.ContainsAny(key, "._") || repeated(fields, key) {
+			h.list(headerList, key+"="+fieldtext.Escape(value))
 			listed = append(listed, key)
 			continue
 		}
-		h[name] = []string{value}
+		h.set(name, value)
 		native = append(native, key)
 	}
 	slices.Sort(native)
 	if !slices.Equal(order, append(native, listed...)) {
-		h[orderField] = []string{strings.Join(order, ",")}
+		h.set(orderField, strings.Join(order, ","))
 	}
 }
 
@@ -143,7 +159,7 @@ func takeFields(h http.Header, e *transport.Envelope) error {
 			if err := takeReserved(h, name, e); err != nil {
 				return err
 			}
-		case !reserved(name) || shared(name, h.Get(name)) || name == encoding && h.Get(name) != "identity":
+		case ruleOf(name).take.holds(h.Get(name), true):
 			own = append(own, name)
 		}
 	}
@@ -200,39 +216,4 @@ func takeAccept(h http.Header, e *transport.Envelope) {
 	if v := h.Get(accept); e.Accept == "" && v != "*/*" {
 		e.SetField("polywire-accept", v)
 	}
-}
-
-// reserved reports whether a name, in canonical form, belongs to HTTP: clients,
-// servers and proxies write, read or change it, so it is no field of the
-// application's on the wire. docs/wire/http.md holds the table.
-func reserved(name string) bool {
-	switch name {
-	case "Accept", "Age", "Allow", "Alt-Svc", "Authorization", "Cache-Control", "Clear-Site-Data", "Connection", "Cookie", "Cookie2",
-		"Date", "Dnt", "Early-Data", "Etag", "Expect", "Expires", "Forwarded", "From", "Host", "Http2-Settings", "Idempotency-Key",
-		"Keep-Alive", "Last-Modified", "Link", "Location", "Max-Forwards", "Nel", "Origin", "Pragma", "Priority", "Range", "Referer",
-		"Refresh", "Report-To", "Retry-After", "Server", "Server-Timing", "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via", "Warning",
-		"Www-Authenticate", "X-Real-Ip", "X-Request-Id":
-		return true
-	}
-	for _, family := range [...]string{
-		"Accept-", "Access-Control-", "Cf-", "Content-", "Cross-Origin-", "If-", "Polywire-", "Proxy-", "Sec-", "X-Amzn-", "X-Forwarded-", "X-Envoy-",
-	} {
-		if strings.HasPrefix(name, family) {
-			return true
-		}
-	}
-	return false
-}
-
-// shared reports whether a field of HTTP's is the application's too: what compresses
-// bodies, in the sense of HTTP, so that others than ours can do it.
-func shared(name, value string) bool {
-	switch name {
-	case encoding:
-		return value == "gzip" || value == "zstd"
-	case acceptEncoding:
-		return strings.Contains(value, "gzip") || strings.Contains(value, "zstd")
-	}
-	return false
 }

@@ -70,7 +70,7 @@ func TestEveryFieldComesOutAsItWentIn(t *testing.T) {
 	for _, acceptFree := range []bool{true, false} {
 		sent := fullEnvelope()
 		h := http.Header{}
-		putFields(h, sent, acceptFree)
+		putFields(headerSink(h), sent, acceptFree)
 		got := &transport.Envelope{}
 		h = overWire(t, h)
 		if err := takeFields(h, got); err != nil {
@@ -88,7 +88,7 @@ func TestPlainFieldsAreOrdinaryHeaders(t *testing.T) {
 	e.Header.Set("tenant", "acme")
 	e.Header.Set("x-region", "eu, north")
 	h := http.Header{}
-	putFields(h, e, true)
+	putFields(headerSink(h), e, true)
 	if want := (http.Header{"Tenant": {"acme"}, "X-Region": {"eu, north"}}); !reflect.DeepEqual(h, want) {
 		t.Errorf("headers %q, want %q", h, want)
 	}
@@ -136,7 +136,7 @@ func FuzzApplicationFieldsArriveEqual(f *testing.F) {
 			wire.Header.Add(k, v)
 		}
 		h := http.Header{}
-		putFields(h, wire, true)
+		putFields(headerSink(h), wire, true)
 		got := &transport.Envelope{}
 		if err := takeFields(overWire(t, h), got); err != nil {
 			if errors.Is(err, transport.CodeResourceExhausted) {
@@ -164,7 +164,7 @@ func FuzzTakeFields(f *testing.F) {
 			t.Errorf("%q forged %q", h, fields(e))
 		}
 		out := http.Header{}
-		putFields(out, e, false) // what was taken can be written
+		putFields(headerSink(out), e, false) // what was taken can be written
 		overWire(t, out)
 	})
 }

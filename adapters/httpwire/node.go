@@ -1,15 +1,20 @@
 package httpwire
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
-	"log/slog"
+	"github.com/polywire/polywire/transport"
 )
 
 // A node is the face of a router to other processes.
@@ -19,6 +24,7 @@ type node struct {
 	server   *http.Server
 	closing  chan struct{} // closed by close; long answers end then
 	serving  sync.WaitGroup
+	rooms    sync.Pool // of *eventRoom
 
 	mu      sync.Mutex // guards the fields below, and adding to serving
 	streams map[string]*stream
@@ -28,7 +34,12 @@ type node struct {
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}}
-	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
+	n.rooms.New = func() any { return new(eventRoom) }
+	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.connections), late: make(chan struct{}, maxLate)}
+	if identity == nil {
+		limited.word = refusal()
+	}
+	n.listener = limited
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -40,8 +51,8 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 		TLSConfig:         identity,
 		ReadHeaderTimeout: a.limits.header, ReadTimeout: a.limits.header + a.limits.body,
 		WriteTimeout: a.limits.header + a.limits.body + a.limits.write, IdleTimeout: a.limits.idle,
-		MaxHeaderBytes: a.limits.headers,
-		ErrorLog:       slog.NewLogLogger(a.setup.Logger.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: a.limits.headers, HTTP2: a.limits.http2(),
+		ErrorLog: slog.NewLogLogger(a.setup.Logger.Handler(), slog.LevelDebug),
 	}
 	serve := n.server.Serve
 	if identity != nil {
@@ -86,20 +97,69 @@ func (n *node) stream(token string) *stream {
 	return n.streams[token]
 }
 
-// A limitListener serves so many connections at once; more wait in the system's queue.
+// maxLate is how many refused connections are kept for a moment, so that their callers read why.
+const maxLate = 64
+
+// A limitListener serves so many connections at once, and refuses one more at once:
+// a caller that waited in the system's queue would learn nothing until its time is up.
 type limitListener struct {
 	net.Listener
 	free chan struct{} // holds one for each connection
+	late chan struct{} // holds one for each refused one that is not closed yet
+	word []byte        // what a refused connection hears: nothing where it could not read it
+	node *node
 }
 
 func (l *limitListener) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.free <- struct{}{}:
+			return &limitConn{Conn: c, free: l.free}, nil
+		default:
+			l.refuse(c)
+		}
 	}
-	return &limitConn{Conn: c, free: l.free}, nil
+}
+
+// refuse says why and closes c, once its caller has read that or half a second later.
+func (l *limitListener) refuse(c net.Conn) {
+	select {
+	case l.late <- struct{}{}:
+	default:
+		_ = c.Close()
+		return
+	}
+	_ = c.SetDeadline(time.Now().Add(500 * time.Millisecond))
+	release := context.AfterFunc(l.node.a.base, func() { _ = c.Close() })
+	l.node.serving.Go(func() { // ends by the deadline, or with the node; whose listener is one of serving too
+		defer func() { <-l.late }()
+		defer c.Close()
+		defer release()
+		_, _ = c.Write(l.word)
+		if t, ok := c.(*net.TCPConn); ok && t.CloseWrite() == nil {
+			_, _ = io.Copy(io.Discard, c) // what is closed unread is reset, and the word with it
+		}
+	})
+}
+
+// refusal is what a connection hears for which there is no room.
+func refusal() []byte {
+	h := http.Header{"Connection": {"close"}}
+	status, body := encodeError(h, &transport.Error{
+		Code: transport.CodeUnavailable, RetryAfter: time.Second,
+		Message: "this node serves as many connections as it may: try again, or raise its option connections",
+	})
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	_ = h.Write(&b) // a buffer never fails
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
 }
 
 type limitConn struct {

@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-const knownOptions = "attach, ca, cert, clientca, connections, key, listen"
+const knownOptions = "attach, ca, cert, clientca, connections, http, key, listen"
 
 // options are what a URL says; see Factory.
 type options struct {
@@ -22,6 +23,7 @@ type options struct {
 	listen      string // address to serve at; empty for none, or for that of the own service
 	connections int    // served at once
 	attach      bool   // other processes may attach handlers here
+	http2       bool   // this node calls by HTTP/2 alone; it serves both versions to whoever asks
 }
 
 func parseOptions(u *url.URL) (options, error) {
@@ -77,6 +79,11 @@ func (o *options) set(name, value string) error {
 			return invalid("option attach=%.32q: use true or false", value)
 		}
 		o.attach = on || value == ""
+	case "http":
+		if value != "1" && value != "2" {
+			return invalid("option http=%.32q: use 1 or 2, the version of HTTP that this side calls by", value)
+		}
+		o.http2 = value == "2"
 	case "clientca":
 		o.clientCA = value
 	default:
@@ -138,6 +145,8 @@ type limits struct {
 	credit  int           // unsettled deliveries of one stream
 	settle  int           // bytes of one settlement
 	headers int           // bytes of the head of a request or response
+	streams int           // requests of one connection of HTTP/2 at once
+	frame   int           // bytes of a frame of HTTP/2
 }
 
 // A message's header is at most 16 KiB and its params 8 KiB, which escaping may triple.
@@ -145,7 +154,16 @@ func defaultLimits() limits {
 	return limits{
 		header: 10 * time.Second, body: 30 * time.Second, idle: 2 * time.Minute, write: 15 * time.Second,
 		ping: 15 * time.Second, silence: 45 * time.Second, dial: 5 * time.Second,
-		credit: 4096, settle: 1 << 20, headers: 128 << 10,
+		credit: 4096, settle: 1 << 20, headers: 128 << 10, streams: 250, frame: 16 << 10,
+	}
+}
+
+// http2 are the limits of both sides of HTTP/2. Frames are as small as the
+// standard lets them be: a peer cannot make this process hold larger ones.
+func (l *limits) http2() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: l.streams, MaxReadFrameSize: l.frame,
+		SendPingTimeout: l.ping, PingTimeout: l.write, WriteByteTimeout: l.write,
 	}
 }
 

@@ -116,7 +116,7 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 // post tries the endpoints of home in turn, as long as it is certain that none got the message.
 func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*http.Response, error) {
 	header := make(http.Header, 16)
-	putFields(header, e, path != "/gather/")
+	putFields(headerSink(header), e, path != "/gather/")
 	if path == "/gather/" {
 		header[accept] = []string{ndjson}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -95,7 +94,7 @@ func (v *visit) fail(err error) {
 }
 
 func (v *visit) write(status int, body []byte) {
-	_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) // HTTP/1 and HTTP/2 servers both have one
+	v.writeSoon()
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(body) // a peer that is gone needs no answer
 }
@@ -236,9 +235,9 @@ func (v *visit) health(string) error {
 	v.noDeadline()
 	tick := time.NewTicker(v.n.a.limits.ping)
 	defer tick.Stop()
+	alive := &eventWriter{v: v}
 	for {
-		_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
-		if _, err := io.WriteString(v.w, "\n"); err != nil || v.rc.Flush() != nil {
+		if alive.ping() != nil {
 			return nil
 		}
 		select {
@@ -264,5 +263,5 @@ func (v *visit) begin() *eventWriter {
 	v.noDeadline()
 	v.w.WriteHeader(http.StatusOK)
 	_ = v.rc.Flush() // what is written next fails too
-	return &eventWriter{to: v.w, sse: sse}
+	return &eventWriter{v: v, sse: sse}
 }

@@ -133,7 +133,7 @@ func asError(err error) *transport.Error {
 
 // encodeReply writes a reply's fields into h and returns its status and body.
 func encodeReply(h http.Header, e *transport.Envelope) (int, []byte) {
-	putFields(h, e, false)
+	putFields(headerSink(h), e, false)
 	if e.Err == nil {
 		if _, has := h[contentType]; !has {
 			h[contentType] = nil // net/http guesses otherwise

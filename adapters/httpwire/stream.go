@@ -30,6 +30,7 @@ type stream struct {
 	last  uint64
 	open  map[uint64]*held
 	queue []queued
+	sent  []queued      // taken from queue to be written; of a visitor that settles nothing
 	wake  chan struct{} // room for one; written by signal, read by the visit
 	stop  bool          // the visitor wants no more; over once nothing is open
 	over  bool
@@ -88,8 +89,8 @@ func (v *visit) stream(b transport.Binding) error {
 	}
 	v.w.Header()[nodeField] = []string{"1"}
 	w := v.begin()
-	_ = w.ping() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
-	_ = v.rc.Flush()
+	defer w.discard()
+	_ = w.hello() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
 	v.run(s, w)
 	return nil
 }
@@ -114,13 +115,12 @@ func (v *visit) run(s *stream, w *eventWriter) {
 	defer tick.Stop()
 	for {
 		batch, over := s.take()
-		for _, q := range batch {
-			_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
-			if w.write(s.event(&q)) != nil {
+		for i := range batch {
+			if s.put(w, &batch[i]) != nil {
 				return
 			}
 		}
-		if len(batch) > 0 && v.rc.Flush() != nil {
+		if w.flush() != nil {
 			return
 		}
 		s.written(batch)
@@ -130,8 +130,7 @@ func (v *visit) run(s *stream, w *eventWriter) {
 		select {
 		case <-s.wake:
 		case <-tick.C:
-			_ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write))
-			if w.ping() != nil || v.rc.Flush() != nil {
+			if w.ping() != nil {
 				return
 			}
 		case <-v.r.Context().Done():
@@ -147,51 +146,66 @@ func (s *stream) take() ([]queued, bool) {
 	defer s.mu.Unlock()
 	batch := s.queue
 	s.queue = nil
+	if s.auto {
+		s.sent = batch
+	}
 	return batch, s.over || s.stop && len(s.open) == 0
 }
 
-func (s *stream) event(q *queued) *event {
-	if q.cancel {
-		return &event{Cancel: q.n}
+func (s *stream) put(w *eventWriter, q *queued) error {
+	switch {
+	case q.cancel:
+		return w.cancel(q.n)
+	case s.auto:
+		return w.message(0, q.d.Envelope())
 	}
-	e := q.d.Envelope()
-	v := messageEvent(e)
-	if !s.auto {
-		v.N, v.Reply, v.Gather = q.n, e.ReplyAddress != "", e.Gather
-	}
-	return v
+	return w.message(q.n, q.d.Envelope())
 }
 
 // written settles what a visitor got that settles nothing itself.
 func (s *stream) written(batch []queued) {
-	if !s.auto {
+	if !s.auto || len(batch) == 0 {
 		return
 	}
-	for _, q := range batch {
-		s.silent(q.n)
-		_ = s.done(q.n, false) // settled, or gone already
+	s.mu.Lock()
+	s.sent = nil
+	s.mu.Unlock()
+	for i := range batch {
+		d := batch[i].d
+		if d.Envelope().ReplyAddress != "" {
+			_ = d.Reply(context.Background(), nil) // stale when its caller is gone
+		}
+		_ = d.Accept(context.Background()) // settled, or gone already
 	}
 }
 
 // Deliver queues a message for the visitor, which the binding's credit bounds.
 func (s *stream) Deliver(d transport.Delivery) {
-	e := d.Envelope()
-	h := &held{d: d, wanted: e.ReplyAddress != ""}
+	h := held{d: d, wanted: d.Envelope().ReplyAddress != ""}
 	s.mu.Lock()
-	if s.over {
+	switch {
+	case s.over:
 		s.mu.Unlock()
-		giveBack(h)
+		giveBack(&h)
 		return
-	}
-	s.last++
-	n := s.last
-	s.open[n] = h
-	s.queue = append(s.queue, queued{n: n, d: d})
-	if c, ok := d.(interface{ Context() context.Context }); ok && h.wanted {
-		h.unwatch = context.AfterFunc(c.Context(), func() { s.cancelled(n) })
+	case s.auto:
+		s.queue = append(s.queue, queued{d: d})
+	default:
+		s.hold(h)
 	}
 	s.mu.Unlock()
 	s.signal()
+}
+
+// hold numbers a message, to be settled by the visitor. mu is held.
+func (s *stream) hold(h held) {
+	s.last++
+	n := s.last
+	s.queue = append(s.queue, queued{n: n, d: h.d})
+	if c, ok := h.d.(interface{ Context() context.Context }); ok && h.wanted {
+		h.unwatch = context.AfterFunc(c.Context(), func() { s.cancelled(n) })
+	}
+	s.open[n] = &h
 }
 
 // Lost is never called by a router.
@@ -213,9 +227,7 @@ func (s *stream) cancelled(n uint64) {
 		if h.settled {
 			delete(s.open, n)
 		}
-		if !s.auto {
-			s.queue = append(s.queue, queued{n: n, cancel: true})
-		}
+		s.queue = append(s.queue, queued{n: n, cancel: true})
 	}
 	s.mu.Unlock()
 	s.signal()
@@ -275,9 +287,15 @@ func (s *stream) end() {
 	_ = s.bound.Unbind(context.Background()) // waits for Deliver alone, which does not block
 	s.mu.Lock()
 	s.over = true
-	open := s.open
+	open, left := s.open, append(s.sent, s.queue...)
 	s.open = nil
 	s.mu.Unlock()
+	if s.auto {
+		for _, q := range left {
+			giveBack(&held{d: q.d, wanted: q.d.Envelope().ReplyAddress != ""})
+		}
+		return
+	}
 	for _, h := range open {
 		if h.unwatch != nil {
 			h.unwatch()

@@ -1,16 +1,13 @@
 package httpwire
 
 import (
-	"context"
 	"errors"
 	"net/url"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/internal/tlsfiles/tlstest"
 	"github.com/polywire/polywire/transport"
 )
@@ -32,37 +29,6 @@ func (p party) options() string {
 // home is the URL of a node that takes only callers with a certificate of its own authority.
 func (p party) home() string {
 	return "https://?listen=127.0.0.1:0&attach&clientca=" + url.QueryEscape(p.ca) + "&" + p.options()
-}
-
-// TestConformanceOverMutualTLS runs what a wire with TLS could get wrong: calls, streams and attachment.
-func TestConformanceOverMutualTLS(t *testing.T) {
-	ours := tlstest.NewAuthority(t)
-	p := newParty(t, ours, ours)
-	reg := transport.NewRegistry(Factory())
-	join := func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
-		return reg.Open(ctx, "https://"+server.Addr()+"?"+p.options(), opts...)
-	}
-	report := transporttest.Execute(t.Context(), transporttest.Harness{
-		Name: "https",
-		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			if server, err = reg.Open(ctx, p.home(), o.Server...); err != nil {
-				return nil, nil, err
-			}
-			if client, err = join(ctx, server, o.Client...); err != nil {
-				_ = server.Close()
-				return nil, nil, err
-			}
-			return server, client, nil
-		},
-		Another: join,
-	}, transporttest.Options{Run: regexp.MustCompile(`^T0(0|1|2|4)`), OnResult: func(r transporttest.Result) {
-		if r.Status == transporttest.Failed {
-			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Reason)
-		}
-	}})
-	if n := report.Counts[transporttest.Passed]; n < 30 {
-		t.Errorf("%d cases passed, want 30 at least", n)
-	}
 }
 
 func TestStrangersToTheAuthorityAreRefused(t *testing.T) {

@@ -1,0 +1,294 @@
+package httpwire
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+const (
+	// batchSize is how many bytes of events are written together at most, unless one is larger.
+	batchSize = 32 << 10
+	// maxRoom is how much memory of events is kept for the next that writes some.
+	maxRoom = 128 << 10
+)
+
+// Server-sent events that are neither message nor answer have a name, so that onmessage hears those two alone.
+const (
+	endEvent    = "end"
+	cancelEvent = "cancel"
+)
+
+// An eventWriter writes events as lines, or as server-sent events. What is put is
+// written by flush, or when it is much; one that is idle holds no memory for it.
+type eventWriter struct {
+	v    *visit
+	sse  bool
+	room *eventRoom // nil while nothing is put
+}
+
+// An eventRoom is where events are put together.
+type eventRoom struct {
+	buf  []byte
+	head eventHead
+}
+
+// message puts a message of a stream. One with a number is to be settled.
+func (w *eventWriter) message(n uint64, e *transport.Envelope) error {
+	r := w.begin("", e.ID)
+	if n != 0 {
+		r.key("n")
+		r.buf = strconv.AppendUint(r.buf, n, 10)
+	}
+	r.key("destination")
+	r.buf = appendText(r.buf, e.Destination)
+	if n != 0 && e.ReplyAddress != "" {
+		r.flag("reply")
+	}
+	if n != 0 && e.Gather {
+		r.flag("gather")
+	}
+	r.fields(e)
+	r.body(e.Body)
+	return w.end()
+}
+
+// reply puts an answer to a gather.
+func (w *eventWriter) reply(e *transport.Envelope) error {
+	r := w.begin("", e.ID)
+	r.fields(e)
+	if e.Err == nil {
+		r.body(e.Body)
+		return w.end()
+	}
+	p, err := json.Marshal(problemOf(e.Err))
+	if err != nil {
+		return err
+	}
+	r.key("error")
+	r.buf = append(r.buf, p...)
+	return w.end()
+}
+
+// cancel puts the word that nobody waits for the answer to message n.
+func (w *eventWriter) cancel(n uint64) error {
+	r := w.begin(cancelEvent, "")
+	r.key("cancel")
+	r.buf = strconv.AppendUint(r.buf, n, 10)
+	return w.end()
+}
+
+// last puts the end of a gather, and why it came.
+func (w *eventWriter) last(why string) error {
+	r := w.begin(endEvent, "")
+	r.key("end")
+	r.buf = appendText(r.buf, why)
+	return w.end()
+}
+
+// hello is the first sign of life. It tells a browser when to come back after a loss, not all in one moment.
+func (w *eventWriter) hello() error {
+	if !w.sse {
+		return w.ping()
+	}
+	return w.sign(fmt.Sprintf("retry: %d\n\n", 1000+rand.N(2000))) //nolint:gosec // spreads load, keeps no secret
+}
+
+func (w *eventWriter) ping() error {
+	if w.sse {
+		return w.sign(":\n\n")
+	}
+	return w.sign("\n")
+}
+
+func (w *eventWriter) sign(s string) error {
+	w.v.writeSoon()
+	if _, err := io.WriteString(w.v.w, s); err != nil {
+		return err
+	}
+	return w.v.rc.Flush()
+}
+
+// begin opens an event. The id is what EventSource tells with it, and sends when it comes back.
+func (w *eventWriter) begin(name, id string) *eventRoom {
+	if w.room == nil {
+		w.room = w.v.n.rooms.Get().(*eventRoom) //nolint:forcetypeassert // the pool makes nothing else
+	}
+	r := w.room
+	if w.sse {
+		if name != "" {
+			r.buf = append(append(append(r.buf, "event: "...), name...), '\n')
+		}
+		if id != "" && !strings.ContainsAny(id, "\r\n\x00") {
+			r.buf = append(append(append(r.buf, "id: "...), id...), '\n')
+		}
+		r.buf = append(r.buf, "data: "...) // JSON has no line break of its own: one line of data holds any body
+	}
+	r.buf = append(r.buf, '{')
+	return r
+}
+
+func (w *eventWriter) end() error {
+	r := w.room
+	r.buf = append(r.buf, '}', '\n')
+	if w.sse {
+		r.buf = append(r.buf, '\n')
+	}
+	if len(r.buf) < batchSize {
+		return nil
+	}
+	return w.write()
+}
+
+func (w *eventWriter) write() error {
+	w.v.writeSoon()
+	_, err := w.v.w.Write(w.room.buf)
+	w.room.buf = w.room.buf[:0]
+	return err
+}
+
+// flush writes what is put, and gives back the memory that held it.
+func (w *eventWriter) flush() error {
+	if w.room == nil {
+		return nil
+	}
+	err := w.write()
+	w.discard()
+	if err != nil {
+		return err
+	}
+	return w.v.rc.Flush()
+}
+
+// discard forgets what is put and not written.
+func (w *eventWriter) discard() {
+	if r := w.room; r != nil && cap(r.buf) <= maxRoom {
+		r.buf = r.buf[:0]
+		w.v.n.rooms.Put(r)
+	}
+	w.room = nil
+}
+
+// writeSoon begins the time in which the peer has to take what is written next.
+func (v *visit) writeSoon() { _ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) }
+
+// key begins a member.
+func (r *eventRoom) key(name string) {
+	if r.buf[len(r.buf)-1] != '{' {
+		r.buf = append(r.buf, ',')
+	}
+	r.buf = append(append(append(r.buf, '"'), name...), `":`...)
+}
+
+func (r *eventRoom) flag(name string) {
+	r.key(name)
+	r.buf = append(r.buf, "true"...)
+}
+
+func (r *eventRoom) fields(e *transport.Envelope) {
+	h := &r.head
+	putFields(h, e, true)
+	if len(h.names)+len(h.lists[0])+len(h.lists[1]) > 0 {
+		r.key("headers")
+		r.buf = append(r.buf, '{')
+		for i, name := range h.names {
+			r.key(name)
+			r.buf = append(appendText(append(r.buf, '['), h.values[i]), ']')
+		}
+		r.elements(headerList, h.lists[0])
+		r.elements(paramList, h.lists[1])
+		r.buf = append(r.buf, '}')
+	}
+	h.reset()
+}
+
+func (r *eventRoom) elements(name string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	r.key(name)
+	for i, v := range list {
+		with := byte(',')
+		if i == 0 {
+			with = '['
+		}
+		r.buf = appendText(append(r.buf, with), v)
+	}
+	r.buf = append(r.buf, ']')
+}
+
+func (r *eventRoom) body(b []byte) {
+	switch {
+	case len(b) == 0:
+	case printable(b):
+		r.key("body")
+		r.buf = appendText(r.buf, b)
+	default:
+		r.key("body64")
+		r.buf = append(base64.StdEncoding.AppendEncode(append(r.buf, '"'), b), '"')
+	}
+}
+
+// appendText writes valid UTF-8 as a JSON string.
+func appendText[T string | []byte](b []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	done := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(append(b, s[done:i]...), '\\')
+		done = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, c)
+		case '\n':
+			b = append(b, 'n')
+		case '\r':
+			b = append(b, 'r')
+		case '\t':
+			b = append(b, 't')
+		default:
+			b = append(b, 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(b, s[done:]...), '"')
+}
+
+// An eventHead is the fields of one event. It implements fieldSink.
+type eventHead struct {
+	names, values []string
+	lists         [2][]string // of headerList and paramList
+}
+
+func (h *eventHead) has(name string) bool { return slices.Contains(h.names, name) }
+
+func (h *eventHead) set(name, value string) {
+	h.names, h.values = append(h.names, name), append(h.values, value)
+}
+
+func (h *eventHead) list(name, element string) {
+	i := 0
+	if name == paramList {
+		i = 1
+	}
+	h.lists[i] = append(h.lists[i], element)
+}
+
+// reset forgets the fields, also their texts, which would keep messages in memory.
+func (h *eventHead) reset() {
+	for _, s := range []*[]string{&h.names, &h.values, &h.lists[0], &h.lists[1]} {
+		clear(*s)
+		*s = (*s)[:0]
+	}
+}
