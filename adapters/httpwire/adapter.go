@@ -38,7 +38,9 @@ import (
 // refused; http=2 to call by HTTP/2, which without TLS the other side has to know
 // (h2c), instead of HTTP/1.1 (a node serves both); attach, with which the node lets
 // other processes handle destinations, and a Conn opened with its address binds
-// handlers there.
+// handlers there; cors=https://app.example, the pages that may call the node from a
+// browser, with commas between or * for any, and corscredentials, with which browsers
+// send their credentials along for those named.
 //
 // Of https, files in PEM: cert and key, which a node needs to listen and shows to those
 // it calls; ca, whose authorities it trusts instead of the system's; clientca,
@@ -78,6 +80,7 @@ type adapter struct {
 	limits  limits
 	setup   transport.Setup
 	homes   *homes.Table
+	rest    *restTable
 	router  *router.Router
 	node    *node        // the face of router; nil without a listener
 	calls   *http.Client // for messages
@@ -110,6 +113,9 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
 	}
 	if a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint}); err != nil {
+		return nil, err
+	}
+	if a.rest, err = newRestTable(s.Services, func(d string) bool { return a.homes.Of(d) == nil }); err != nil {
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())

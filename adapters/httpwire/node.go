@@ -45,8 +45,7 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	n.server = &http.Server{
-		// Pages of other sites must not reach a node through their visitor's browser.
-		Handler:           http.NewCrossOriginProtection().Handler(n),
+		Handler:           a.opts.cors.wrap(n),
 		Protocols:         protocols,
 		TLSConfig:         identity,
 		ReadHeaderTimeout: a.limits.header, ReadTimeout: a.limits.header + a.limits.body,

@@ -12,7 +12,7 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-const knownOptions = "attach, ca, cert, clientca, connections, http, key, listen"
+const knownOptions = "attach, ca, cert, clientca, connections, cors, corscredentials, http, key, listen"
 
 // options are what a URL says; see Factory.
 type options struct {
@@ -24,6 +24,7 @@ type options struct {
 	connections int    // served at once
 	attach      bool   // other processes may attach handlers here
 	http2       bool   // this node calls by HTTP/2 alone; it serves both versions to whoever asks
+	cors        cors   // pages that may call this node from a browser
 }
 
 func parseOptions(u *url.URL) (options, error) {
@@ -57,6 +58,9 @@ func (o *options) checkTLS() error {
 	if o.scheme != schemeTLS && (o.files.Any() || o.clientCA != "") {
 		return invalid("options ca, cert, key and clientca are for TLS: use the scheme https")
 	}
+	if err := o.cors.check(o.clientCA != ""); err != nil {
+		return err
+	}
 	return o.files.Check()
 }
 
@@ -74,16 +78,16 @@ func (o *options) set(name, value string) error {
 		}
 		o.connections = n
 	case "attach":
-		on, err := strconv.ParseBool(value)
-		if err != nil && value != "" {
-			return invalid("option attach=%.32q: use true or false", value)
-		}
-		o.attach = on || value == ""
+		return setFlag(&o.attach, name, value)
 	case "http":
 		if value != "1" && value != "2" {
 			return invalid("option http=%.32q: use 1 or 2, the version of HTTP that this side calls by", value)
 		}
 		o.http2 = value == "2"
+	case "cors":
+		return o.cors.set(value)
+	case "corscredentials":
+		return setFlag(&o.cors.credentials, name, value)
 	case "clientca":
 		o.clientCA = value
 	default:
@@ -92,6 +96,16 @@ func (o *options) set(name, value string) error {
 		}
 		return invalid("unknown option %.64q (known: %s)", name, knownOptions)
 	}
+	return nil
+}
+
+// setFlag reads an option that is on when it stands there.
+func setFlag(to *bool, name, value string) error {
+	on, err := strconv.ParseBool(value)
+	if err != nil && value != "" {
+		return invalid("option %s=%.32q: use true or false", name, value)
+	}
+	*to = on || value == ""
 	return nil
 }
 

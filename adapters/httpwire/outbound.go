@@ -100,13 +100,17 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 		limit = maxProblem
 	}
 	body, err := readBody(resp.Body, resp.ContentLength, limit)
+	decode := decodeReply
+	if isREST(resp) {
+		decode = decodeREST
+	}
 	switch {
 	case err == nil:
-		return decodeReply(resp.Header, resp.StatusCode, body)
+		return decode(resp.Header, resp.StatusCode, body)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, transport.CodeResourceExhausted) && resp.StatusCode/100 != 2:
-		return decodeReply(resp.Header, resp.StatusCode, nil)
+		return decode(resp.Header, resp.StatusCode, nil)
 	case errors.Is(err, transport.CodeResourceExhausted):
 		return nil, err
 	}
@@ -115,19 +119,20 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 
 // post tries the endpoints of home in turn, as long as it is certain that none got the message.
 func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*http.Response, error) {
-	header := make(http.Header, 16)
-	putFields(headerSink(header), e, path != "/gather/")
-	if path == "/gather/" {
-		header[accept] = []string{ndjson}
+	out, err := a.outgoing(path, e)
+	if err != nil {
+		return nil, err
 	}
-	body := bytes.Clone(e.Body) // the transport may still read it when the verb has returned
+	if a.ruled(path, e) {
+		ctx = asREST(ctx)
+	}
 	var failed error
 	for _, host := range home.Order(e.Key) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.opts.scheme+"://"+host+path+e.Destination, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, out.method, a.opts.scheme+"://"+host+out.target, bytes.NewReader(out.body))
 		if err != nil {
 			return nil, invalid("address %.128q: %w", host, err)
 		}
-		req.Header = header
+		req.Header = out.header
 		resp, err := a.calls.Do(req)
 		if err == nil {
 			return resp, nil

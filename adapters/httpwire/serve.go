@@ -50,7 +50,7 @@ func (v *visit) route() error {
 	serve, method := v.verb(verb)
 	switch {
 	case serve == nil:
-		return &transport.Error{Code: transport.CodeUnimplemented, Message: "no such path: use /request/, /send/, /publish/, /gather/, /subscribe/ and a destination, or /healthz"}
+		return v.rest()
 	case v.r.Method != method:
 		return &wrongMethod{method}
 	}

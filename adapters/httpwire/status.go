@@ -144,7 +144,12 @@ func encodeReply(h http.Header, e *transport.Envelope) (int, []byte) {
 }
 
 func encodeError(h http.Header, e *transport.Error) (int, []byte) {
+	return encodeProblem(h, e, statusOf(e.Code))
+}
+
+func encodeProblem(h http.Header, e *transport.Error, status int) (int, []byte) {
 	p := problemOf(e)
+	p.Title, p.Status = http.StatusText(status), status
 	body, err := json.Marshal(p)
 	if err != nil {
 		body = []byte(`{"code":"internal"}`) // a struct of texts always can be written

@@ -14,3 +14,16 @@
 // its place: [Rule.Build] undoes [Table.Match], and segments . and .. are refused in
 // both directions. The package uses the standard library alone.
 package rest
+
+// Types of the details of an error with CodeInvalidArgument that the REST face turns
+// into a status of HTTP. Their data is the list of media types that would do.
+const (
+	DetailContentType = "polywire.content-type" // the request's: 415
+	DetailAccept      = "polywire.accept"       // of the reply that was asked for: 406
+)
+
+// Destinations of the library's own that a node serves at fixed paths.
+const (
+	OpenAPI = "polywire.openapi" // GET /openapi.json
+	TryIt   = "polywire.try"     // GET /try
+)

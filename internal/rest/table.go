@@ -308,7 +308,7 @@ func (m *Match) takeQuery(query string) error {
 			return fmt.Errorf("unknown name %.64q in the query; known: %s", name, known(names))
 		}
 		for _, value := range all {
-			if name == "" || strings.Contains(name, "=") || !isText(name) || !isText(value) {
+			if name == "" || strings.ContainsAny(name, "= ") || !isText(name) || !isText(value) {
 				return fmt.Errorf("param %.64q of the query is no UTF-8 without control characters", name)
 			}
 			m.set(name, value)
