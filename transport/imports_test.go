@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/rest":             {},
 	"internal/casereport":       {},
 	"internal/codecharness":     {module + "codecs", module + "codecs/", module + "conformance/codectest"},
+	"internal/wireharness":      {module + "transport", module + "conformance/transporttest"},
 	"internal/codecbench":       {module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},

@@ -6,35 +6,19 @@ import (
 	"testing"
 
 	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/internal/wireharness"
 	"github.com/polywire/polywire/transport"
 )
 
 // TestConformance runs the suite between a node and its client, which also attaches handlers there.
 func TestConformance(t *testing.T) {
 	reg := transport.NewRegistry(Factory())
-	transporttest.Run(t, transporttest.Harness{
-		Name: "http",
-		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			if server, err = reg.Open(ctx, "http://?listen=127.0.0.1:0&attach", o.Server...); err != nil {
-				return nil, nil, err
-			}
-			if client, err = reg.Open(ctx, "http://"+server.Addr(), o.Client...); err != nil {
-				_ = server.Close()
-				return nil, nil, err
-			}
-			return server, client, nil
-		},
-		Another: func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
-			return reg.Open(ctx, "http://"+server.Addr(), opts...)
-		},
-		Adapter: func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
-			return openAdapter(ctx, "http://"+server.Addr())
-		},
-		Raw: func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr())
-		},
-		Stub: stub(t, reg),
-	})
+	h := wireharness.Node{Registry: reg, Scheme: "http", Listen: "attach"}.HTTP()
+	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
+		return openAdapter(ctx, "http://"+server.Addr())
+	}
+	h.Stub = stub(t, reg)
+	transporttest.Run(t, h)
 }
 
 // stub opens a client of a listener that answers each request with script and closes.

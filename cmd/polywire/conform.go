@@ -154,6 +154,10 @@ var lacking = map[string]string{
 	transporttest.AbilityRestart:  "must kill the other side and start it again, and a URL does not let this command",
 	transporttest.AbilityPause:    "must stop the other side without closing its connections, and a URL does not let this command",
 	transporttest.AbilityListener: "must dial the other side without a client of ours",
+	transporttest.AbilityProxy:    "must put a proxy before the other side, which its clients then dial",
+	transporttest.AbilityRequest:  "must dial the other side without a client of ours, and know a request in bytes",
+	transporttest.AbilityHTTP2:    "are for listeners of HTTP/2, and must dial the other side without a client of ours",
+	transporttest.AbilityCrowd:    "must open a listener that serves few connections at once",
 	transporttest.AbilityStub:     "need a hostile other side",
 }
 
@@ -190,8 +194,8 @@ func whyNot(adapter string, r transporttest.Result) [2]string {
 
 // testsOf says how to run cases that need an ability, on a broker of the tests' own where there is one.
 func testsOf(adapter, ability string) string {
-	if ability == transporttest.AbilityPause && (adapter == "http" || adapter == "inproc") {
-		return "nothing runs them for " + adapter + ", which has no process of its own to stop"
+	if adapter == "inproc" {
+		return "nothing runs them for inproc, which has no network and no process of its own to stop"
 	}
 	brokers := map[string]string{"amqp": "rabbitmq", "kafka": "kafka"}
 	switch broker := brokers[adapter]; {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	adapters "github.com/polywire/polywire/adapters/all"
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/internal/wireharness"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -48,26 +47,11 @@ func (a *app) harness(where string) (transporttest.Harness, error) {
 
 // nodes makes a harness of a node of HTTP, on a free port, and its client.
 func (a *app) nodes() transporttest.Harness {
-	return transporttest.Harness{
-		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			if server, err = a.registry.Open(ctx, "http://?listen=127.0.0.1:0&attach", o.Server...); err != nil {
-				return nil, nil, err
-			}
-			if client, err = a.registry.Open(ctx, "http://"+server.Addr(), o.Client...); err != nil {
-				return nil, nil, errors.Join(err, server.Close())
-			}
-			return server, client, nil
-		},
-		Another: func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
-			return a.registry.Open(ctx, "http://"+server.Addr(), opts...)
-		},
-		Adapter: func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
-			return bare(ctx, &url.URL{Scheme: "http", Host: server.Addr()})
-		},
-		Raw: func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr())
-		},
+	h := wireharness.Node{Registry: a.registry, Scheme: "http", Listen: "attach"}.HTTP()
+	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
+		return bare(ctx, &url.URL{Scheme: "http", Host: server.Addr()})
 	}
+	return h
 }
 
 // inMemory makes a harness of one process, whose connections can be cut.

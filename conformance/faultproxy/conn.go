@@ -246,6 +246,9 @@ func (p *pump) happen(f Fault, next []byte) bool {
 	case Close, Reset:
 		p.c.end(f.Do)
 		return false
+	case Replace:
+		p.replace(f)
+		return false
 	case Swallow:
 		p.swallow = true
 	case Corrupt:
@@ -255,6 +258,15 @@ func (p *pump) happen(f Fault, next []byte) bool {
 		next[0] ^= f.Mask
 	}
 	return true
+}
+
+// replace says what f has to say, for as long as anybody takes it, and ends the connection.
+func (p *pump) replace(f Fault) {
+	said := len(f.Data) == 0 || p.write(f.Data)
+	for said && len(f.Repeat) > 0 {
+		said = p.write(f.Repeat)
+	}
+	p.c.end(Close)
 }
 
 // write passes b on in its time.

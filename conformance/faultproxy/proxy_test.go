@@ -256,6 +256,21 @@ func TestARateIsKept(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsReplacedAndMayNeverEnd(t *testing.T) {
+	p := start(t, serve(t, false, text), Always(Script{Down: Flow{Faults: []Fault{{At: 3, Do: Replace, Data: []byte("other")}}}}))
+	got, err := io.ReadAll(dial(t, p))
+	if err != nil || string(got) != text[:3]+"other" {
+		t.Errorf("the client heard %q, %v, want %q and the end", got, err, text[:3]+"other")
+	}
+	p.SetScript(Always(Script{}))
+	p.Trap(Down, Fault{Do: Replace, Data: []byte("start"), Repeat: []byte("more")})
+	c := dial(t, p)
+	hears(t, c, "start")
+	for range 10_000 {
+		hears(t, c, "more")
+	}
+}
+
 func TestABlackHoleSwallowsAndDialsNobody(t *testing.T) {
 	u := serve(t, true, "hello")
 	p := start(t, u, func(n int) Script { return Script{BlackHole: n == 1} })
@@ -336,10 +351,12 @@ func TestAClientWhoseServerIsGoneSeesTheEnd(t *testing.T) {
 func TestCloseEndsWhateverIsHeldUp(t *testing.T) {
 	u := serve(t, false, "")
 	p := start(t, u, func(n int) Script {
-		return [...]Script{{BlackHole: true}, {Up: Flow{Delay: time.Hour}}, {Up: Flow{Rate: 1}}, {}}[n%4]
+		return [...]Script{
+			{BlackHole: true}, {Up: Flow{Delay: time.Hour}}, {Up: Flow{Rate: 1}}, {}, {Up: Flow{Faults: []Fault{{Do: Replace, Repeat: []byte("x")}}}},
+		}[n%5]
 	})
 	var all []*net.TCPConn
-	for range 8 {
+	for range 10 {
 		c := dial(t, p)
 		say(t, c, text)
 		all = append(all, c)

@@ -30,10 +30,13 @@ const (
 	Swallow
 	// Corrupt changes the byte at the offset by Fault.Mask and goes on.
 	Corrupt
+	// Replace says Fault.Data in place of what the source says from there on, and then ends both
+	// sides in order: a server, or a client, that turns hostile in the middle.
+	Replace
 )
 
 func (a Action) String() string {
-	return [...]string{"close", "reset", "swallow", "corrupt"}[a]
+	return [...]string{"close", "reset", "swallow", "corrupt", "replace"}[a]
 }
 
 // A Fault happens once, at a byte of one direction.
@@ -41,6 +44,9 @@ type Fault struct {
 	At   int64  // so many bytes pass unharmed; 0 is before the first, which need not have come
 	Do   Action // what then happens
 	Mask byte   // of Corrupt: the bits that change; 0 is all of them
+
+	Data   []byte // of Replace; the proxy only reads it
+	Repeat []byte // of Replace: said after Data again and again, until the connection ends; nil is nothing
 }
 
 // A Flow is one direction of one connection. The zero value passes all bytes

@@ -30,7 +30,11 @@ const (
 	AbilityAdapter  = "adapter"  // Harness.Adapter: the adapter below a Conn
 	AbilityRestart  = "restart"  // Harness.Peer: the other side can be killed and started again
 	AbilityPause    = "pause"    // Harness.Peer that is also a Pauser
+	AbilityProxy    = "proxy"    // Harness.Upstream and Via: a faultproxy before the other side
 	AbilityListener = "listener" // Harness.Raw: a raw dial to the adapter's listener
+	AbilityRequest  = "request"  // Harness.Raw and Request: a stranger's request in bytes
+	AbilityHTTP2    = "http2"    // Harness.Raw and HTTP2: a listener of HTTP/2
+	AbilityCrowd    = "crowd"    // Harness.Raw and Crowded: a listener that serves few connections at once
 	AbilityStub     = "stub"     // Harness.Stub: a peer that says what the case wants
 )
 
@@ -70,7 +74,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		rawCases(), reconnectCases(), hostileCases(), resourceCases(),
+		rawCases(), reconnectCases(), cutCases(), networkCases(), hostileCases(), resourceCases(),
 	} {
 		all = append(all, group...)
 	}

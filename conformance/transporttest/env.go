@@ -9,11 +9,13 @@ import (
 	"math"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/polywire/polywire/conformance/faultproxy"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -29,11 +31,14 @@ type Env struct {
 	h      *Harness
 	prefix string
 	shared *pair
+	parted bool // the case parts client and server, and no Harness.Peer can
 
 	mu       sync.Mutex // guards the fields below
 	failures []string
 	current  *pair
 	opened   []*transport.Conn
+	proxies  []*faultproxy.Proxy
+	peer     *proxyPeer // stands for Harness.Peer; nil where there is that
 	cleanup  []func(ctx context.Context)
 }
 
@@ -49,6 +54,7 @@ func newEnv(h *Harness, c *Case, f transport.Features, shared *pair) *Env {
 	return &Env{
 		Features: f, Tick: h.tick(), Patience: 100 * h.tick(), h: h, shared: shared,
 		prefix: "c" + hex.EncodeToString(random[:]) + "." + strings.ToLower(c.ID) + ".",
+		parted: h.Peer == nil && (slices.Contains(c.Abilities, AbilityRestart) || slices.Contains(c.Abilities, AbilityPause)),
 	}
 }
 
@@ -84,6 +90,9 @@ func (e *Env) Pair(ctx context.Context) (server, client Conn) {
 // Fresh opens a server and a client for this case alone.
 func (e *Env) Fresh(ctx context.Context, o ConnOptions) (server, client Conn) {
 	p := e.open(ctx, o)
+	if e.parted {
+		e.part(ctx, p, o)
+	}
 	e.mu.Lock()
 	e.current = p
 	e.mu.Unlock()
@@ -96,10 +105,18 @@ func (e *Env) Another(ctx context.Context, opts ...transport.Option) Conn {
 	e.mu.Lock()
 	server := e.current.raw
 	e.mu.Unlock()
-	c, err := e.h.Another(ctx, server, opts...)
+	c, err := e.another(ctx, server, opts...)
 	e.Must(err, "open another Conn")
 	e.keep(c)
 	return e.h.dress(c)
+}
+
+// another opens one more Conn, by way of what stands for the peer.
+func (e *Env) another(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
+	if e.peer != nil {
+		return e.h.Via(ctx, e.peer.Addr(), opts...)
+	}
+	return e.h.Another(ctx, server, opts...)
 }
 
 // Adapter opens an adapter without a Conn, which reaches the server opened last, and closes it after the case.
@@ -111,8 +128,13 @@ func (e *Env) Adapter(ctx context.Context) transport.Adapter {
 	return a
 }
 
-// Peer is the other side of the wire.
-func (e *Env) Peer() Peer { return e.h.Peer }
+// Peer is the other side of the wire, or the proxy before it.
+func (e *Env) Peer() Peer {
+	if e.peer != nil {
+		return e.peer
+	}
+	return e.h.Peer
+}
 
 // Raw dials the listener of the server opened last; the connection is closed after the case.
 func (e *Env) Raw(ctx context.Context) net.Conn {
@@ -311,8 +333,8 @@ func recv[T any](e *Env, ch <-chan T, what string) T {
 // finish ends what the case opened and returns its failures.
 func (e *Env) finish(ctx context.Context) []string {
 	e.mu.Lock()
-	cleanup, opened := e.cleanup, e.opened
-	e.cleanup, e.opened = nil, nil
+	cleanup, opened, proxies := e.cleanup, e.opened, e.proxies
+	e.cleanup, e.opened, e.proxies = nil, nil, nil
 	e.mu.Unlock()
 	for i := len(cleanup) - 1; i >= 0; i-- {
 		cleanup[i](ctx)
@@ -324,6 +346,9 @@ func (e *Env) finish(ctx context.Context) []string {
 		if err := opened[i].Close(); err != nil && !errors.Is(err, transport.ErrClosed) {
 			e.Errorf("close: %v", err)
 		}
+	}
+	for _, p := range proxies {
+		_ = p.Close()
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -26,10 +26,29 @@ type Harness struct {
 	Adapter func(ctx context.Context, server *transport.Conn) (transport.Adapter, error)
 
 	// Peer is the other side that can be killed: a broker, or what stands for one.
+	// Without it, and with Via, a proxy between client and server is cut in its place.
 	Peer Peer
 
 	// Raw dials the listener of server, for input that no client of ours would send.
 	Raw func(ctx context.Context, server *transport.Conn) (net.Conn, error)
+
+	// Upstream is where clients of server connect, as host:port: its listener, or the broker between them.
+	// With Via it lets the suite put a faultproxy there.
+	Upstream func(server *transport.Conn) string
+
+	// Via opens one more client, which dials address in place of Upstream.
+	Via func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error)
+
+	// Request is a whole request for destination as a stranger's client writes it on a new
+	// connection to the listener that Raw dials. What answers it says no more than the wire does.
+	Request func(destination string, body []byte) []byte
+
+	// HTTP2 lists the header fields of a request for destination, pseudo fields
+	// first, where the listener that Raw dials takes HTTP/2 from its first byte.
+	HTTP2 func(destination string) []HTTP2Field
+
+	// Crowded is New with a listener that serves n connections at once.
+	Crowded func(ctx context.Context, n int) (server, client *transport.Conn, err error)
 
 	// Stub opens a client whose other side is hostile: it answers what it is asked
 	// with the bytes of script, and then closes. For adapters that only dial.
@@ -38,6 +57,7 @@ type Harness struct {
 	Tick     time.Duration // the unit of all ceilings; 0 is 100 ms
 	Scale    float64       // multiplies the number of messages; 0 is 1, brokers take less
 	Share    bool          // one server and client serve all cases that do not need their own; for slow Opens
+	Sealed   bool          // the wire of Via is encrypted, so that a changed byte is noticed
 	Synctest bool          // New may run in a testing/synctest bubble: timing cases then take no time
 
 	Ignore []string          // texts in stacks of goroutines that live longer than a case
@@ -121,9 +141,11 @@ func (h *Harness) tick() time.Duration {
 // lacks names the first ability of c that h does not have.
 func (h *Harness) lacks(c *Case) string {
 	_, pauses := h.Peer.(Pauser)
+	proxied := h.Via != nil && h.Upstream != nil
 	has := map[string]bool{
-		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil, AbilityPause: pauses,
-		AbilityListener: h.Raw != nil, AbilityStub: h.Stub != nil,
+		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil || proxied, AbilityPause: pauses || h.Peer == nil && proxied,
+		AbilityProxy: proxied, AbilityListener: h.Raw != nil, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
+		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityStub: h.Stub != nil,
 	}
 	for _, a := range c.Abilities {
 		if !has[a] {

@@ -38,6 +38,11 @@ func reconnectCases() []Case {
 // anyCall makes one call of the first style that there is.
 func (e *Env) anyCall(ctx context.Context, c Conn, dest string, opts ...transport.CallOption) error {
 	msg := &transport.Message{Destination: dest, Body: []byte("call")}
+	return e.say(ctx, c, msg, opts...)
+}
+
+// say makes a call with msg in the first style that there is.
+func (e *Env) say(ctx context.Context, c Conn, msg *transport.Message, opts ...transport.CallOption) error {
 	switch {
 	case e.Features.Request:
 		_, err := c.Request(ctx, msg, opts...)
@@ -95,8 +100,8 @@ func openRefused(ctx context.Context, e *Env) error {
 	short, cancel := context.WithTimeout(ctx, e.Patience)
 	defer cancel()
 	var err error
-	if e.h.Another != nil {
-		_, err = e.h.Another(short, e.current.raw)
+	if e.h.Another != nil || e.peer != nil {
+		_, err = e.another(short, e.current.raw)
 	} else {
 		_, _, err = e.h.New(short, ConnOptions{})
 	}
@@ -111,7 +116,7 @@ func comesBack(ctx context.Context, e *Env) error {
 	e.Must(e.anyCall(ctx, client, dest), "a call before the outage")
 	for round := range 2 {
 		back := e.away(ctx)
-		e.Until("both sides notice the loss", func() bool { return client.State() == "reconnecting" && server.State() == "reconnecting" })
+		e.Until("both sides notice the loss", func() bool { return client.State() == "reconnecting" && (e.parted || server.State() == "reconnecting") })
 		back()
 		long, cancel := context.WithTimeout(ctx, e.Patience)
 		err := e.anyCall(long, client, dest)
