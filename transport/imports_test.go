@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"internal/tlsfiles":         {module + "transport"},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
 	"adapters/httpwire":         {module + "transport", module + "internal/"},
+	"adapters/grpcwire":         {module + "transport", module + "internal/", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/protobuf/", "google.golang.org/genproto/googleapis/rpc/status"},
 	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go", "golang.org/x/sync/semaphore"},
 	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
 	"adapters/all":              {module + "transport", module + "adapters/"},

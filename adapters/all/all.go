@@ -7,6 +7,7 @@ package all
 
 import (
 	"github.com/polywire/polywire/adapters/amqpwire"
+	"github.com/polywire/polywire/adapters/grpcwire"
 	"github.com/polywire/polywire/adapters/httpwire"
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/adapters/kafkawire"
@@ -16,7 +17,7 @@ import (
 // Factories returns one new Factory of each adapter. Conns of one inproc
 // Factory reach each other, and nobody else's.
 func Factories() []transport.Factory {
-	return []transport.Factory{inproc.Factory(), httpwire.Factory(), amqpwire.Factory(), kafkawire.Factory()}
+	return []transport.Factory{inproc.Factory(), httpwire.Factory(), grpcwire.Factory(), amqpwire.Factory(), kafkawire.Factory()}
 }
 
 // Registry returns a new Registry of [Factories].

@@ -20,7 +20,7 @@ func ExampleRegistry() {
 		fmt.Println(f.Adapter, f.Acceptance, "durable:", f.Durable)
 	}
 	// Output:
-	// amqp amqps http https inproc kafka kafkas
+	// amqp amqps grpc grpcs http https inproc kafka kafkas
 	// inproc queued durable: false
 	// kafka stored durable: true
 }
@@ -32,6 +32,7 @@ func ExampleFactories() {
 	// Output:
 	// inproc [inproc]
 	// http [http https]
+	// grpc [grpc grpcs]
 	// amqp [amqp amqps]
 	// kafka [kafka kafkas]
 }

@@ -1,0 +1,206 @@
+// Package grpcwire carries polywire over gRPC, without a broker.
+//
+//	Request                ─▶ home of the destination ─┬▶ this process: its router
+//	                                                   └▶ another: the method /acme.v1.Accounts/Verify for acme.v1.Accounts.Verify
+//	Send, Publish, Gather  ─▶ home of the destination ─▶ likewise, by the service polywire.v1.Bus
+//	Handle                 ─▶ the own router
+//	Subscribe              ─▶ the own router, and a stream of the bus from every home whose topics the pattern can match
+//
+// A destination's home is the service that owns it (Setup.Services), and a topic
+// lives at its publisher's home. Each process is a node: a router of
+// internal/router, with a face of gRPC where it listens. Any client of gRPC
+// calls a node, and a node calls any server; docs/wire/grpc.md specifies it.
+package grpcwire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/url"
+	"sync"
+
+	"github.com/polywire/polywire/internal/homes"
+	"github.com/polywire/polywire/internal/router"
+	"github.com/polywire/polywire/transport"
+)
+
+// Factory opens nodes by URLs of the schemes grpc and, with TLS, grpcs:
+//
+//	grpc://localhost:9090           everything has its home there; this process is a client of that node, or of any server of gRPC
+//	grpc://?listen=127.0.0.1:9090   this process is the home of everything, and serves it there
+//	grpc://                         the table of services says who is the home of what, and where this process listens
+//
+// Options: listen=ADDRESS to serve at; connections=10000 served at once; age=30m,
+// after which a client is asked to make its connection anew; attach,
+// with which the node lets other processes handle destinations, and a Conn opened
+// with its address binds handlers there.
+//
+// Of grpcs, files in PEM: cert and key, which a node needs to listen and shows to those
+// it calls; ca, whose authorities it trusts instead of the system's; clientca,
+// with which it takes only callers with a certificate of those authorities. A
+// renewed certificate is used from the next handshake on. All that a Conn of
+// grpcs reaches it reaches by TLS.
+func Factory() transport.Factory {
+	return transport.Factory{
+		Name:    "grpc",
+		Schemes: []string{schemePlain, schemeTLS},
+		Features: func(u *url.URL) (transport.Features, error) {
+			_, err := parseOptions(u)
+			return features(), err
+		},
+		Open: open,
+	}
+}
+
+func features() transport.Features {
+	return transport.Features{
+		Adapter: "grpc",
+		Send:    true, Request: true,
+		Acceptance:       transport.Queued,
+		DetectsNoHandler: true, DetectsNoHandlerOnRequest: true,
+		CancelsRemotely: true, RelativeExpiry: true,
+		TLS: true, Authentication: true,
+	}
+}
+
+// An adapter is one node.
+type adapter struct {
+	opts   options
+	limits limits
+	setup  transport.Setup
+	homes  *homes.Table
+	router *router.Router
+	node   *node // the face of router; nil without a listener
+	calls  *pool // for messages
+	base   context.Context
+	cancel context.CancelFunc // ends base, and with it what spawn started
+	work   sync.WaitGroup     // goroutines of connections; Close waits for them
+
+	mu     sync.Mutex // guards closed, and adding to work
+	closed bool
+}
+
+func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+	opts, err := parseOptions(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	var trust *tls.Config
+	if opts.scheme == schemeTLS {
+		if trust, err = opts.files.Client(); err != nil {
+			return nil, err
+		}
+	}
+	a := &adapter{opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{})}
+	a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint})
+	if err != nil {
+		return nil, err
+	}
+	a.base, a.cancel = context.WithCancel(context.Background())
+	a.calls = newPool(a, trust)
+	if err = a.start(ctx); err != nil {
+		_ = a.Close(ctx) // err is the one to tell
+		return nil, err
+	}
+	return a, nil
+}
+
+// start opens the listener and, where all has one home elsewhere, the connection to that.
+func (a *adapter) start(ctx context.Context) error {
+	listen := a.opts.listen
+	if listen == "" {
+		listen = a.homes.Listen()
+	}
+	if listen != "" {
+		if err := a.listen(ctx, listen); err != nil {
+			return err
+		}
+	}
+	if only := a.homes.Only(); only != nil {
+		c, err := a.calls.get(ctx, only.Endpoints()[0])
+		if err != nil {
+			return err
+		}
+		c.done()
+	}
+	return nil
+}
+
+func (a *adapter) listen(ctx context.Context, at string) error {
+	var identity *tls.Config
+	if a.opts.scheme == schemeTLS {
+		var err error
+		if identity, err = a.opts.files.Server(a.opts.clientCA); err != nil {
+			return err
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
+	if err != nil {
+		return transport.CodeUnavailable.Errorf("cannot listen at %.128q: %w", at, err)
+	}
+	a.node = newNode(a, l, identity)
+	return nil
+}
+
+func (a *adapter) Features() transport.Features { return features() }
+
+// Addr is where the node listens; empty when it does not.
+func (a *adapter) Addr() string {
+	if a.node == nil {
+		return ""
+	}
+	return a.node.listener.Addr().String()
+}
+
+func (a *adapter) Close(ctx context.Context) error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return nil
+	}
+	a.closed = true
+	a.mu.Unlock()
+	if a.node != nil {
+		a.node.stopListening()
+	}
+	a.cancel()
+	err := a.router.Close(ctx)
+	if a.node != nil {
+		err = errors.Join(err, a.node.close(ctx))
+	}
+	a.calls.close()
+	return errors.Join(err, wait(ctx, &a.work))
+}
+
+func (a *adapter) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
+}
+
+// wait waits for w within ctx.
+func wait(ctx context.Context, w *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { // ends with what it waits for, whose context has ended
+		w.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// spawn starts a goroutine that Close waits for; false when Close came first.
+func (a *adapter) spawn(f func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return false
+	}
+	a.work.Go(f)
+	return true
+}

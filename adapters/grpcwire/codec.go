@@ -1,0 +1,63 @@
+package grpcwire
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+)
+
+// A payload is one message of gRPC as it travels: bytes that nobody here looks into.
+type payload struct {
+	data []byte
+
+	// Of one to be sent: data stays as it is, so that it is not copied.
+	owned bool
+
+	// Of one to be received: data is to lie where it came, until free is called.
+	borrow bool
+	held   mem.BufferSlice
+}
+
+func (p *payload) free() {
+	p.held.Free()
+	p.held, p.data = nil, nil
+}
+
+// A passThrough is the codec of every call and stream of this package. It also
+// writes and reads generated messages, which health and reflection are made of.
+type passThrough struct{}
+
+// Name is the content-subtype of calls that say none.
+func (passThrough) Name() string { return subtypeProto }
+
+func (passThrough) Marshal(v any) (mem.BufferSlice, error) {
+	switch v := v.(type) {
+	case *payload:
+		if v.owned {
+			return mem.BufferSlice{mem.SliceBuffer(v.data)}, nil
+		}
+		return mem.BufferSlice{mem.Copy(v.data, mem.DefaultBufferPool())}, nil
+	case proto.Message:
+		b, err := proto.Marshal(v)
+		return mem.BufferSlice{mem.SliceBuffer(b)}, err
+	}
+	return nil, fmt.Errorf("grpcwire: cannot write a %T", v)
+}
+
+func (passThrough) Unmarshal(data mem.BufferSlice, v any) error {
+	switch v := v.(type) {
+	case *payload:
+		switch {
+		case v.borrow && len(data) == 1:
+			data.Ref()
+			v.held, v.data = data, data[0].ReadOnlyData()
+		default:
+			v.data = data.Materialize()
+		}
+		return nil
+	case proto.Message:
+		return proto.Unmarshal(data.Materialize(), v)
+	}
+	return fmt.Errorf("grpcwire: cannot read a %T", v)
+}

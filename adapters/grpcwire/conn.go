@@ -1,0 +1,269 @@
+package grpcwire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A pool holds one connection to each peer, made when it is first wanted and
+// made anew when it is wanted after it was lost.
+type pool struct {
+	a     *adapter
+	trust *tls.Config // nil without TLS
+
+	mu     sync.Mutex // guards the fields below, and those of conns that say so
+	conns  map[string]*conn
+	all    map[*conn]struct{} // also those that are out of use and have streams yet
+	closed bool
+}
+
+// A conn is one connection of HTTP/2: a ClientConn that never makes a second.
+//
+//	dialing ─▶ in use ─▶ out of use, once the connection is lost or the peer wants no more calls ─▶ closed, when its last call ends
+//	   └─────▶ failed
+type conn struct {
+	p     *pool
+	host  string
+	cc    *grpc.ClientConn
+	ready chan struct{} // closed by run, when err is set or the connection can be used
+	err   error
+	lost  chan struct{} // closed by run, when it is out of use
+
+	// p.mu guards the fields below.
+	users int
+	gone  bool
+
+	noting sync.Mutex // guards why
+	why    error      // the first failure of the network
+}
+
+func newPool(a *adapter, trust *tls.Config) *pool {
+	return &pool{a: a, trust: trust, conns: map[string]*conn{}, all: map[*conn]struct{}{}}
+}
+
+// get returns the connection to host, and makes one within ctx. The caller ends its use by done.
+func (p *pool) get(ctx context.Context, host string) (*conn, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, transport.ErrClosed
+	}
+	c := p.conns[host]
+	if c == nil {
+		c = &conn{p: p, host: host, ready: make(chan struct{}), lost: make(chan struct{})}
+		p.conns[host] = c
+		p.all[c] = struct{}{}
+		if !p.a.spawn(c.run) {
+			p.mu.Unlock()
+			return nil, transport.ErrClosed
+		}
+	}
+	c.users++
+	p.mu.Unlock()
+	select {
+	case <-c.ready:
+	default:
+		select {
+		case <-c.ready:
+		case <-ctx.Done():
+			c.done()
+			return nil, ctx.Err()
+		}
+	}
+	if c.err != nil {
+		c.done()
+		return nil, c.err
+	}
+	return c, nil
+}
+
+func (c *conn) done() {
+	c.p.mu.Lock()
+	c.users--
+	last := c.gone && c.users == 0
+	c.p.mu.Unlock()
+	if last {
+		c.close()
+	}
+}
+
+// run makes the connection and waits until it is out of use.
+func (c *conn) run() {
+	c.err = c.dial(c.p.a.base)
+	close(c.ready)
+	if c.err == nil {
+		c.cc.WaitForStateChange(c.p.a.base, connectivity.Ready)
+	}
+	c.p.mu.Lock()
+	c.gone = true
+	if c.p.conns[c.host] == c {
+		delete(c.p.conns, c.host)
+	}
+	unused := c.users == 0
+	c.p.mu.Unlock()
+	close(c.lost)
+	if unused {
+		c.close()
+	}
+}
+
+func (c *conn) close() {
+	c.p.mu.Lock()
+	delete(c.p.all, c)
+	c.p.mu.Unlock()
+	<-c.ready
+	if c.cc != nil {
+		_ = c.cc.Close() // fails when it is closed already
+	}
+}
+
+// dial makes one attempt.
+func (c *conn) dial(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.p.a.limits.dial)
+	defer cancel()
+	cc, err := grpc.NewClient("passthrough:///"+c.host, c.options()...)
+	if err != nil {
+		return invalid("address %.128q: %w", c.host, err)
+	}
+	c.cc = cc
+	cc.Connect()
+	for {
+		s := cc.GetState()
+		switch s {
+		case connectivity.Ready:
+			return nil
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			_ = cc.Close()
+			return c.failed()
+		}
+		if !cc.WaitForStateChange(ctx, s) {
+			_ = cc.Close()
+			if c.p.a.base.Err() != nil {
+				return transport.ErrClosed
+			}
+			return c.failed()
+		}
+	}
+}
+
+func (c *conn) options() []grpc.DialOption {
+	l := &c.p.a.limits
+	var security credentials.TransportCredentials = insecure.NewCredentials()
+	if c.p.trust != nil {
+		security = &noting{credentials.NewTLS(c.p.trust), c}
+	}
+	dialer := &net.Dialer{Timeout: l.dial}
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(security),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			raw, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				c.note(err)
+				return nil, err
+			}
+			return &notedConn{raw, c}, nil
+		}),
+		grpc.WithUserAgent("polywire"),
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithDisableHealthCheck(), grpc.WithNoProxy(),
+		grpc.WithIdleTimeout(0),
+		grpc.WithMaxHeaderListSize(uint32(l.headers)), //nolint:gosec // a constant
+		// Servers of strangers take a ping every five minutes, and none without a stream.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: l.answer}),
+	}
+}
+
+// note keeps the first failure, which tells why better than what gRPC makes of it.
+func (c *conn) note(err error) {
+	c.noting.Lock()
+	defer c.noting.Unlock()
+	if c.why == nil {
+		c.why = err
+	}
+}
+
+func (c *conn) failed() error {
+	c.noting.Lock()
+	defer c.noting.Unlock()
+	if c.why == nil {
+		return transport.CodeUnavailable.Errorf("%s cannot be reached: it did not answer as a server of HTTP/2 in time", c.host)
+	}
+	return unavailable(c.host, c.why)
+}
+
+// close ends all connections, and what still uses them.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	var open []*conn
+	for c := range p.all {
+		open = append(open, c)
+	}
+	p.mu.Unlock()
+	for _, c := range open {
+		c.close()
+	}
+}
+
+// A noting tells a conn why a handshake failed.
+type noting struct {
+	credentials.TransportCredentials
+	c *conn
+}
+
+func (n *noting) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	secure, info, err := n.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		n.c.note(err)
+		return nil, nil, err
+	}
+	return &notedConn{secure, n.c}, info, nil
+}
+
+func (n *noting) Clone() credentials.TransportCredentials {
+	return &noting{n.TransportCredentials.Clone(), n.c}
+}
+
+// A notedConn tells a conn why reading failed: how a server refuses a certificate, for one.
+type notedConn struct {
+	net.Conn
+	c *conn
+}
+
+func (n *notedConn) Read(b []byte) (int, error) {
+	k, err := n.Conn.Read(b)
+	if err != nil {
+		n.c.note(err)
+	}
+	return k, err
+}
+
+// unavailable is the error of a peer that gave no answer.
+func unavailable(host string, err error) *transport.Error {
+	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
+		return transport.CodeUnauthenticated.Errorf("%s shows a certificate that is not trusted; name the file of its authority by ca: %w", host, untrusted.Err)
+	}
+	if op := new(net.OpError); errors.As(err, &op) && op.Op == "remote error" { // an alert of TLS
+		return transport.CodeUnauthenticated.Errorf("%s ended the handshake of TLS; where it asks for a certificate, give cert and key that it trusts: %w", host, op.Err)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, err)
+	}
+	return transport.CodeUnavailable.Errorf("%s cannot be reached: %w", host, err)
+}
+
+// received is how many bytes an answer may have.
+func received(limit int) grpc.CallOption { return grpc.MaxCallRecvMsgSize(min(limit, math.MaxInt32)) }

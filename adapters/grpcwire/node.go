@@ -1,0 +1,124 @@
+package grpcwire
+
+import (
+	"context"
+	"crypto/tls"
+	"math"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip" // clients of strangers may compress; what they send is bounded when it is unpacked
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// A node is the face of a router to other processes.
+type node struct {
+	a        *adapter
+	listener net.Listener
+	server   *grpc.Server
+	closing  chan struct{} // closed by close; long answers end then
+	serving  sync.WaitGroup
+
+	mu     sync.Mutex // guards closed, and adding to serving
+	closed bool
+}
+
+// newNode serves at l, with TLS where there is an identity.
+func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
+	n := &node{a: a, closing: make(chan struct{})}
+	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
+	n.server = grpc.NewServer(n.options(identity)...)
+	n.serving.Go(func() { _ = n.server.Serve(n.listener) }) // ends with the listener
+	return n
+}
+
+func (n *node) options(identity *tls.Config) []grpc.ServerOption {
+	l := &n.a.limits
+	age := n.a.opts.age
+	if age == 0 {
+		age = math.MaxInt64
+	}
+	opts := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(passThrough{}),
+		grpc.UnknownServiceHandler(n.serve),
+		grpc.MaxConcurrentStreams(uint32(l.streams)), //nolint:gosec // a constant
+		grpc.MaxHeaderListSize(uint32(l.headers)),    //nolint:gosec // a constant
+		grpc.MaxRecvMsgSize(min(n.a.setup.MaxBody+l.around, math.MaxInt32)), grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.ConnectionTimeout(2 * l.dial),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: l.idle, MaxConnectionAge: age, Time: l.alive, Timeout: l.answer,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.pings, PermitWithoutStream: true}),
+		grpc.WaitForHandlers(true),
+	}
+	if identity != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(identity)))
+	}
+	return opts
+}
+
+func (n *node) enter() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return false
+	}
+	n.serving.Add(1)
+	return true
+}
+
+// stopListening frees the port.
+func (n *node) stopListening() { _ = n.listener.Close() }
+
+// close ends every answer and connection. The router is closed already, so that calls have their errors.
+func (n *node) close(ctx context.Context) error {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	close(n.closing)
+	soon := time.AfterFunc(n.a.limits.accepting, n.server.Stop)
+	n.server.GracefulStop() // lets answers out that are ready
+	soon.Stop()
+	return wait(ctx, &n.serving)
+}
+
+// A limitListener serves so many connections at once; more wait in the system's queue.
+type limitListener struct {
+	net.Listener
+	free chan struct{} // holds one for each connection
+}
+
+func (l *limitListener) Accept() (net.Conn, error) {
+	l.free <- struct{}{}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.free
+		return nil, err
+	}
+	return &limitConn{Conn: c, free: l.free}, nil
+}
+
+type limitConn struct {
+	net.Conn
+	once sync.Once
+	free chan struct{}
+}
+
+func (c *limitConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { <-c.free })
+	return err
+}
+
+// statusError makes what gRPC sends of err.
+func (v *visit) statusError(err error) error {
+	s, trailer := statusOf(err, v.ours)
+	if trailer != nil {
+		v.stream.SetTrailer(trailer)
+	}
+	return status.ErrorProto(s)
+}

@@ -1,0 +1,192 @@
+package grpcwire
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/polywire/polywire/internal/fieldtext"
+	"github.com/polywire/polywire/internal/homes"
+	"github.com/polywire/polywire/transport"
+)
+
+func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
+	home := a.homes.Of(e.Destination)
+	if home == nil {
+		return a.router.Send(ctx, e)
+	}
+	return a.sendTo(ctx, home, e)
+}
+
+// sendTo calls the home, and again while the queue there is full, which the home
+// tells before it takes anything. So a caller that gives up knows that its message is not accepted.
+func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.Envelope) error {
+	due, own := time.Now().Add(e.Timeout), *e
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		c := &call{method: busSend, out: payload{data: appendMessage(nil, &own), owned: true}, limit: a.limits.around}
+		err := a.call(ctx, home, c, e.Key)
+		if err != nil || first(c.trailer, reasonKey) != queueFull {
+			return c.outcome(ctx, err)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		if own.Timeout = time.Until(due); own.Timeout <= 0 {
+			return context.DeadlineExceeded
+		}
+	}
+}
+
+func (a *adapter) Publish(context.Context, *transport.Envelope) error {
+	return transport.CodeUnimplemented.Errorf("Features.Publish is missing: use another transport for topics")
+}
+
+func (a *adapter) Gather(context.Context, *transport.Envelope, func(*transport.Envelope)) error {
+	return transport.CodeUnimplemented.Errorf("Features.Gather is missing: use another transport for topics")
+}
+
+func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.Sink) (transport.Bound, error) {
+	if b.Kind == transport.KindQueue && taken(b.Pattern) {
+		return nil, invalid("%s is a method of gRPC's own, or of the bus: give the destination another name", b.Pattern)
+	}
+	return a.router.Bind(ctx, b, sink)
+}
+
+// Request calls the method that the destination stands for and takes its answer for the handler's.
+func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
+	home := a.homes.Of(e.Destination)
+	if home == nil {
+		return a.router.Request(ctx, e)
+	}
+	method := methodOf(e.Destination)
+	if method == "" {
+		return a.requestByBus(ctx, home, e)
+	}
+	sub, exact := subtypeOf(e.ContentType)
+	var h head
+	h.put(e)
+	if !exact {
+		h.before = append(h.before, typeKey, fieldtext.Escape(e.ContentType))
+	}
+	c := &call{method: method, subtype: sub, out: payload{data: e.Body}, limit: a.setup.MaxBody}
+	if err := a.call(metadata.AppendToOutgoingContext(ctx, h.before...), home, c, e.Key); err != nil {
+		return nil, err
+	}
+	return c.reply(typeOf(sub))
+}
+
+func (a *adapter) requestByBus(ctx context.Context, home *homes.Peers, e *transport.Envelope) (*transport.Envelope, error) {
+	c := &call{method: busRequest, out: payload{data: appendMessage(nil, e), owned: true}, limit: a.setup.MaxBody + a.limits.around}
+	if err := a.call(ctx, home, c, e.Key); err != nil {
+		return nil, err
+	}
+	if c.failed != nil {
+		return c.reply("")
+	}
+	reply, err := readMessage(c.in.data)
+	if err != nil {
+		return nil, transport.CodeInternal.Errorf("the answer cannot be read: %w", errProto)
+	}
+	reply.Kind, reply.Destination = transport.KindReply, ""
+	return reply, nil
+}
+
+// A call is one unary call: what goes there and what comes back.
+type call struct {
+	method  string
+	subtype string // empty for Protobuf
+	out, in payload
+	limit   int // bytes of the answer's message
+	header  metadata.MD
+	trailer metadata.MD
+	failed  *status.Status // of an answer that is no success
+}
+
+// call tries the endpoints of home in turn, as long as it is certain that none got the message.
+// It fails when there is no answer; an answer that is an error is in c.
+func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key string) error {
+	if strings.HasPrefix(c.method, busPrefix) {
+		ctx = metadata.AppendToOutgoingContext(ctx, messageKey, "")
+	}
+	var failed error
+	for _, host := range home.Order(key) {
+		peer, err := a.calls.get(ctx, host)
+		if err == nil {
+			err = a.invoke(ctx, peer, c)
+			peer.done()
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		failed = err
+	}
+	return failed
+}
+
+func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
+	opts := []grpc.CallOption{
+		grpc.ForceCodecV2(passThrough{}), grpc.CallContentSubtype(c.subtype), received(c.limit),
+		grpc.Header(&c.header), grpc.Trailer(&c.trailer),
+	}
+	err := peer.cc.Invoke(ctx, c.method, &c.out, &c.in, opts...)
+	if err == nil {
+		return nil
+	}
+	s, _ := status.FromError(err)
+	answered := len(c.header) > 0 || len(c.trailer) > 0
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case a.isClosed():
+		return transport.ErrClosed
+	case !answered && (s.Code() == codes.Unavailable || s.Code() == codes.Canceled):
+		return transport.CodeUnavailable.Errorf("%s gave no answer: %s", peer.host, s.Message())
+	}
+	c.failed = s
+	return nil
+}
+
+// outcome is that of a message that nobody answers.
+func (c *call) outcome(ctx context.Context, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case c.failed != nil:
+		return errorOf(c.failed, c.trailer)
+	}
+	return ctx.Err()
+}
+
+// reply is the answer to a request, whose body has fallback for its type when the answer says none.
+func (c *call) reply(fallback string) (*transport.Envelope, error) {
+	e := &transport.Envelope{Kind: transport.KindReply}
+	if c.failed != nil {
+		err := errorOf(c.failed, c.trailer)
+		if errors.Is(err, transport.ErrNoHandler) {
+			return nil, err
+		}
+		e.Err = err
+		return e, nil
+	}
+	e.Body = c.in.data
+	e.SetField(typeKey, mediaType(c.header, fallback))
+	return e, takeFields(c.header, c.trailer, e)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,267 @@
+package grpcwire
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/polywire/polywire/internal/fieldtext"
+	"github.com/polywire/polywire/transport"
+)
+
+const (
+	defaultTimeout = 30 * time.Second
+	maxTimeout     = 24 * time.Hour
+	maxID          = 128
+)
+
+// A visit is one call or stream that this node serves.
+type visit struct {
+	n      *node
+	stream grpc.ServerStream
+	ctx    context.Context
+	method string
+	md     metadata.MD
+	ours   bool // a Conn of polywire calls
+}
+
+// serve is where every call and stream comes in that is not of health or reflection.
+func (n *node) serve(_ any, stream grpc.ServerStream) error {
+	ctx := stream.Context()
+	v := &visit{n: n, stream: stream, ctx: ctx}
+	v.md, _ = metadata.FromIncomingContext(ctx)
+	v.ours = len(v.md[messageKey]) > 0
+	if s := grpc.ServerTransportStreamFromContext(ctx); s != nil {
+		v.method = s.Method()
+	}
+	if !n.enter() {
+		return v.statusError(transport.ErrClosed)
+	}
+	defer n.serving.Done()
+	if err := v.route(); err != nil {
+		return v.statusError(err)
+	}
+	return nil
+}
+
+func (v *visit) route() error {
+	switch v.method {
+	case busSend:
+		return v.accept(transport.KindQueue, v.send)
+	case busRequest:
+		return v.busRequest()
+	}
+	return v.request()
+}
+
+// destinationOf is the destination that a method stands for; a method has one dot less, so that no two stand for the same.
+func destinationOf(method string) (string, error) {
+	service, name, ok := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	destination := service + "." + name
+	if !ok || strings.Contains(name, ".") || service == busService || transport.CheckDestination(destination) != nil {
+		return "", transport.CodeUnimplemented.Errorf("method %.256q stands for no destination: use /a.b/c for a.b.c", method)
+	}
+	return destination, nil
+}
+
+// methodOf is the method of a destination; empty where it has none, or one that means something else.
+func methodOf(destination string) string {
+	i := strings.LastIndexByte(destination, '.')
+	if i <= 0 {
+		return ""
+	}
+	if destination[:i] == busService {
+		return ""
+	}
+	return "/" + destination[:i] + "/" + destination[i+1:]
+}
+
+// taken reports whether a destination's method is one of a node's own.
+func taken(destination string) bool {
+	return strings.HasPrefix(destination, busService+".") || strings.HasPrefix(destination, "grpc.health.v1.") || strings.HasPrefix(destination, "grpc.reflection.")
+}
+
+// receive reads the one message of a unary call.
+func (v *visit) receive(in *payload) error {
+	if err := v.stream.RecvMsg(in); err != nil {
+		return err
+	}
+	switch err := v.stream.RecvMsg(&payload{}); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return transport.CodeUnimplemented.Errorf("%.256s takes one message: streams of a client are for polywire.v1.Bus", v.method)
+}
+
+// request serves a method that stands for a destination.
+func (v *visit) request() error {
+	destination, err := destinationOf(v.method)
+	if err != nil {
+		return err
+	}
+	in := &payload{borrow: true}
+	if err := v.receive(in); err != nil {
+		return err
+	}
+	e := &transport.Envelope{Kind: transport.KindQueue}
+	e.Destination, e.Body = destination, in.data
+	if len(e.Body) > v.n.a.setup.MaxBody {
+		in.free()
+		return tooLarge(v.n.a.setup.MaxBody)
+	}
+	e.SetField(typeKey, mediaType(v.md, typeProto))
+	err = takeFields(v.md, nil, e)
+	if err == nil {
+		err = v.complete(e)
+	}
+	if err != nil {
+		in.free()
+		return err
+	}
+	ctx, cancel := v.timed(e)
+	defer cancel()
+	reply, err := v.n.a.router.Request(ctx, e)
+	in.free() // the router took its copy
+	if err != nil {
+		return err
+	}
+	return v.answer(reply)
+}
+
+// timed bounds a call by the time of its message, where gRPC has not done so.
+func (v *visit) timed(e *transport.Envelope) (context.Context, context.CancelFunc) {
+	if due, ok := v.ctx.Deadline(); ok && time.Until(due) <= e.Timeout {
+		return v.ctx, func() {}
+	}
+	return context.WithTimeout(v.ctx, e.Timeout)
+}
+
+// complete checks a message, and sets what its sender left out.
+func (v *visit) complete(e *transport.Envelope) error {
+	for _, s := range [...]string{e.ID, e.CorrelationID, e.Key, e.ContentType, e.Accept} {
+		if len(s) > 2*maxID {
+			return invalid("a field of the message is longer than %d bytes", 2*maxID)
+		}
+	}
+	if e.ReplyTo != "" {
+		if err := transport.CheckDestination(e.ReplyTo); err != nil {
+			return invalid("reply-to: %w", err)
+		}
+	}
+	if e.ID == "" || len(e.ID) > maxID {
+		e.ID = rand.Text()
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	if e.Timeout <= 0 {
+		e.Timeout = defaultTimeout
+		if due, ok := v.ctx.Deadline(); ok {
+			e.Timeout = max(time.Until(due), time.Nanosecond)
+		}
+	}
+	e.Timeout = min(e.Timeout, maxTimeout)
+	return nil
+}
+
+// answer writes what the handler replied.
+func (v *visit) answer(reply *transport.Envelope) error {
+	if reply.Err != nil {
+		return reply.Err
+	}
+	h := head{reply: true}
+	switch {
+	case v.ours:
+		h.put(reply)
+		if reply.ContentType != mediaType(v.md, typeProto) {
+			h.before = append(h.before, typeKey, fieldtext.Escape(reply.ContentType))
+		}
+	case reply.Header.Len() > 0:
+		h.putApplication(reply.Header)
+	}
+	if len(h.before) > 0 {
+		if err := v.stream.SetHeader(metadata.Pairs(h.before...)); err != nil {
+			return err
+		}
+	}
+	if len(h.behind) > 0 {
+		v.stream.SetTrailer(metadata.Pairs(h.behind...))
+	}
+	return v.stream.SendMsg(&payload{data: reply.Body, owned: true})
+}
+
+// message reads the message of a unary call of the bus.
+func (v *visit) message(kind transport.Kind) (*transport.Envelope, *payload, error) {
+	in := &payload{borrow: true}
+	if err := v.receive(in); err != nil {
+		return nil, in, err
+	}
+	e, err := v.busMessage(in.data, kind)
+	return e, in, err
+}
+
+func (v *visit) busMessage(b []byte, kind transport.Kind) (*transport.Envelope, error) {
+	e, err := readMessage(b)
+	if err != nil {
+		return nil, err
+	}
+	e.Kind = kind
+	if err := transport.CheckDestination(e.Destination); err != nil {
+		return nil, err
+	}
+	if len(e.Body) > v.n.a.setup.MaxBody {
+		return nil, tooLarge(v.n.a.setup.MaxBody)
+	}
+	return e, v.complete(e)
+}
+
+func (v *visit) accept(kind transport.Kind, verb func(context.Context, *transport.Envelope) error) error {
+	e, in, err := v.message(kind)
+	defer in.free()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := v.timed(e)
+	defer cancel()
+	if err := verb(ctx, e); err != nil {
+		return err
+	}
+	return v.stream.SendMsg(&payload{})
+}
+
+// send refuses when the queue is full: a caller that gives up while it waits may not be seen to go before there is room.
+func (v *visit) send(ctx context.Context, e *transport.Envelope) error {
+	err := v.n.a.router.SendNow(ctx, e)
+	if errors.Is(err, transport.CodeResourceExhausted) {
+		v.stream.SetTrailer(metadata.Pairs(reasonKey, queueFull))
+	}
+	return err
+}
+
+// busRequest serves a request to a destination that no method stands for.
+func (v *visit) busRequest() error {
+	e, in, err := v.message(transport.KindQueue)
+	if err != nil {
+		in.free()
+		return err
+	}
+	ctx, cancel := v.timed(e)
+	defer cancel()
+	reply, err := v.n.a.router.Request(ctx, e)
+	in.free() // the router took its copy
+	switch {
+	case err != nil:
+		return err
+	case reply.Err != nil:
+		return reply.Err
+	}
+	return v.stream.SendMsg(&payload{data: appendMessage(nil, reply), owned: true})
+}
