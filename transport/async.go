@@ -114,6 +114,7 @@ func (d *Deferred) Token() ([]byte, error) {
 		Address: in.env.ReplyAddress, Call: in.env.CallID, Correlation: in.env.CorrelationID,
 		Responder: in.b.responder, Until: deadline,
 	})
+	in.answeredLater(nil)
 	in.leave()
 	return []byte(base64.RawURLEncoding.EncodeToString(token)), err
 }

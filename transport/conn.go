@@ -43,8 +43,9 @@ type Conn struct {
 	logger   *slog.Logger
 	outbound Outbound // the middleware around transmit
 	inbound  []func(Handler) Handler
-	wrapped  bool // there is outbound middleware
-	reuses   bool // the adapter keeps nothing of a call that returned
+	steps    int    // of outbound middleware
+	server   string // host and port of the URL
+	reuses   bool   // the adapter keeps nothing of a call that returned
 
 	ids     correlate.Source
 	replies correlator
@@ -140,13 +141,14 @@ type call struct {
 	// replies takes what a Gather collects; nil for the other operations.
 	replies func(*Envelope)
 	answers []func(*Message) (*Message, error) // of OnAnswer
+	watched observers
 }
 
 func newCall(c *Conn) *call { return &call{conn: c} }
 
 // reset makes c good for another call, which overwrites all that is left.
 func (c *call) reset() {
-	c.callCtx, c.opts = callCtx{}, callOptions{}
+	c.callCtx, c.opts, c.watched = callCtx{}, callOptions{}, observers{}
 	c.sent.Store(false)
 }
 
@@ -231,7 +233,7 @@ func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallO
 // done ends a call whose verb returns.
 func (c *Conn) done(call *call, op string) {
 	watched := call.end(context.Canceled)
-	if c.reuses && !c.wrapped && (op == opSend || op == opPublish) && !watched {
+	if c.reuses && call.passedOn() && (op == opSend || op == opPublish) && !watched {
 		call.reset()
 		c.spare.Put(call)
 	}
@@ -312,7 +314,7 @@ func (c *Conn) offers(op string) error {
 func (c *Conn) finish(call *call, op string, msg *Message) (*Message, error) {
 	var reply *Message
 	var err error
-	if c.wrapped {
+	if c.steps > 0 {
 		reply, err = c.guarded(call, op, msg)
 	} else {
 		reply, err = c.transmit(call, op, msg)
@@ -352,13 +354,14 @@ func (c *Conn) transmit(ctx context.Context, op string, msg *Message) (*Message,
 	if !ok || call.conn != c {
 		return nil, CodeInternal.Errorf("outbound middleware lost the context it was given")
 	}
-	if c.wrapped {
+	direct := call.passedOn()
+	if !direct {
 		if err := msg.check(c.maxBody); err != nil {
 			return nil, err
 		}
 	}
 	now := call.began
-	if c.wrapped || !c.gate.IsOpen() {
+	if !direct || !c.gate.IsOpen() {
 		if err := c.connected(ctx, len(msg.Body), !call.opts.failFast); err != nil {
 			return nil, err
 		}

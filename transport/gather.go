@@ -124,6 +124,7 @@ func (g *Gathering) add(e *Envelope) {
 		g.stall.Reset(g.wait)
 	}
 	g.mu.Unlock()
+	g.call.answered(from, r.Err)
 	g.signal()
 	if full {
 		g.end("max")
@@ -146,6 +147,7 @@ func (g *Gathering) end(reason string) {
 		u()
 	}
 	g.call.end(context.Canceled)
+	g.call.ended(reason)
 	g.signal()
 }
 

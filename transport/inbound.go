@@ -30,6 +30,7 @@ type inbound struct {
 	err      error
 	deferred *Deferred // set while the handler runs, by Message.Defer
 	change   changer   // of OnDeferred, for a deferred reply; or nil
+	later    *laters
 }
 
 // A changer is what an inbound middleware does to a reply that is given after it has returned.
@@ -221,6 +222,7 @@ func (in *inbound) answerLater(reply *Message, err error) error {
 		reply, err = in.change.Deferred(&in.env.Message, reply)
 	}
 	in.reply, in.err = reply, err
+	in.answeredLater(err)
 	in.settle()
 	if late {
 		return in.b.conn.fail("reply", in.env.Destination, CodeDeadlineExceeded.Errorf("the caller's time is up"))

@@ -63,7 +63,7 @@ func (r *Registry) Open(ctx context.Context, rawURL string, opts ...Option) (*Co
 		return nil, &Error{Op: "open", Adapter: f.Name, Code: codeOf(err), Message: err.Error(), cause: err}
 	}
 	c := newConn(&o)
-	c.name = f.Name
+	c.name, c.server = f.Name, u.Host
 	setup := Setup{
 		URL: u, Source: c.source, Service: o.service, Services: o.services,
 		MaxBody: o.maxBody, Logger: o.logger, Connected: c.connectedChanged,
@@ -128,7 +128,7 @@ func (s *Service) checkPaths() error {
 
 func newConn(o *connOptions) *Conn {
 	c := &Conn{
-		logger: o.logger, maxBody: o.maxBody, inbound: o.inbound, wrapped: len(o.outbound) > 0,
+		logger: o.logger, maxBody: o.maxBody, inbound: o.inbound, steps: len(o.outbound),
 		gate:     limit.NewGate(maxWaiters, maxWaitingBytes),
 		bindings: make(map[*binding]struct{}),
 	}
