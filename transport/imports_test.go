@@ -55,7 +55,9 @@ var allowed = map[string][]string{
 	"conformance/transporttest": {module + "transport", module + "internal/casereport", module + "conformance/faultproxy"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
-	"transport/middleware/compress": {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
+	"transport/middleware/compress":  {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
+	"transport/middleware/oteltrace": {module + "transport", module + "transport/internal/hooks", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/"},
+	"transport/middleware/logging":   {module + "transport", module + "transport/internal/hooks"},
 	// Engines know nothing of the codec, and the codec's tests know them.
 	"codecs/msgpackcodec/msgpengine": {"github.com/tinylib/msgp/msgp"},
 }
