@@ -344,8 +344,8 @@ func (d *delivery) forget() {
 	}
 }
 
-// pause waits as long as attempts to reach a peer are apart.
-func pause(ctx context.Context) error { return sleep(ctx, new(reconnect.Backoff).Next()) }
+// backOff waits as long as attempts to reach a peer are apart.
+func backOff(ctx context.Context) error { return sleep(ctx, new(reconnect.Backoff).Next()) }
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

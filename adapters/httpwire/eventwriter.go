@@ -1,6 +1,7 @@
 package httpwire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -41,24 +43,68 @@ type eventRoom struct {
 	head eventHead
 }
 
-// message puts a message of a stream. One with a number is to be settled.
+// message puts a message of a stream that is to be settled.
 func (w *eventWriter) message(n uint64, e *transport.Envelope) error {
 	r := w.begin("", e.ID)
-	if n != 0 {
-		r.key("n")
-		r.buf = strconv.AppendUint(r.buf, n, 10)
-	}
-	r.key("destination")
-	r.buf = appendText(r.buf, e.Destination)
-	if n != 0 && e.ReplyAddress != "" {
+	r.key("n")
+	r.buf = strconv.AppendUint(r.buf, n, 10)
+	r.destination(e)
+	if e.ReplyAddress != "" {
 		r.flag("reply")
 	}
-	if n != 0 && e.Gather {
+	if e.Gather {
 		r.flag("gather")
 	}
 	r.fields(e)
 	r.body(e.Body)
 	return w.end()
+}
+
+// copy puts a message that nobody settles, and that others write too.
+func (w *eventWriter) copy(p *post) error {
+	r := w.begin("", p.env.ID)
+	if w.v.n.readers.Load() < 2 { // nobody to share with
+		r.post(p.env)
+		return w.end()
+	}
+	p.once.Do(func() {
+		at := len(r.buf)
+		r.post(p.env)
+		p.text = bytes.Clone(r.buf[at:])
+		r.buf = r.buf[:at]
+	})
+	r.buf = append(r.buf, p.text...)
+	return w.end()
+}
+
+func (r *eventRoom) post(e *transport.Envelope) {
+	r.destination(e)
+	r.fields(e)
+	r.body(e.Body)
+}
+
+func (r *eventRoom) destination(e *transport.Envelope) {
+	r.key("destination")
+	r.buf = appendText(r.buf, e.Destination)
+}
+
+// A post is a publication on its way to streams that settle nothing, which share
+// its text: a message is written as JSON once, however many subscribers it has.
+type post struct {
+	env  *transport.Envelope
+	once sync.Once
+	text []byte // written by once
+}
+
+// share is the post of e. A router hands one publication to all its streams in turn, in
+// one envelope, so remembering the last is enough.
+func (n *node) share(e *transport.Envelope) *post {
+	p := n.latest.Load()
+	if p == nil || p.env != e {
+		p = &post{env: e}
+		n.latest.Store(p)
+	}
+	return p
 }
 
 // reply puts an answer to a gather.

@@ -180,7 +180,7 @@ func (r *remote) open(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil || !errors.Is(err, transport.CodeUnavailable) {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := backOff(ctx); err != nil {
 			return transport.CodeUnavailable.Errorf("%w, and not for as long as could be waited", err)
 		}
 	}

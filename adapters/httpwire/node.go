@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -24,7 +25,9 @@ type node struct {
 	server   *http.Server
 	closing  chan struct{} // closed by close; long answers end then
 	serving  sync.WaitGroup
-	rooms    sync.Pool // of *eventRoom
+	rooms    sync.Pool    // of *eventRoom
+	readers  atomic.Int32 // streams that settle nothing
+	latest   atomic.Pointer[post]
 
 	mu      sync.Mutex // guards the fields below, and adding to serving
 	streams map[string]*stream

@@ -23,6 +23,7 @@ const defaultCredit = 256
 // answers it by POST /stream/TOKEN/N; for any other a message is done with once it is written.
 type stream struct {
 	token string
+	node  *node
 	auto  bool
 	bound transport.Bound // set before the visitor learns token
 
@@ -48,6 +49,7 @@ type held struct {
 type queued struct {
 	n      uint64
 	d      transport.Delivery // nil for a cancellation
+	post   *post              // of d, where the visitor settles nothing
 	cancel bool
 }
 
@@ -68,12 +70,16 @@ func (v *visit) handle(destination string) error {
 }
 
 func (v *visit) stream(b transport.Binding) error {
-	s := &stream{token: rand.Text(), open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
+	s := &stream{token: rand.Text(), node: v.n, open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
 	if err := s.credit(&b, v.r.URL.Query(), v.n.a.limits.credit); err != nil {
 		return err
 	}
 	if s.auto && b.Kind == transport.KindQueue {
 		return invalid("handling takes ?credit=N: a message that is not settled is lost with the connection")
+	}
+	if s.auto {
+		v.n.readers.Add(1)
+		defer v.n.readers.Add(-1)
 	}
 	var err error
 	if s.bound, err = v.n.a.router.Bind(v.r.Context(), b, s); err != nil {
@@ -111,8 +117,9 @@ func (s *stream) credit(b *transport.Binding, q url.Values, most int) error {
 
 // run writes events until the visitor is gone, is too slow, or wants no more.
 func (v *visit) run(s *stream, w *eventWriter) {
-	tick := time.NewTicker(v.n.a.limits.ping)
+	tick, pause := time.NewTicker(v.n.a.limits.ping), newPause()
 	defer tick.Stop()
+	defer pause.timer.Stop()
 	for {
 		batch, over := s.take()
 		for i := range batch {
@@ -129,6 +136,9 @@ func (v *visit) run(s *stream, w *eventWriter) {
 		}
 		select {
 		case <-s.wake:
+			if s.auto && !v.slacken(pause) {
+				return
+			}
 		case <-tick.C:
 			if w.ping() != nil {
 				return
@@ -139,6 +149,40 @@ func (v *visit) run(s *stream, w *eventWriter) {
 			return
 		}
 	}
+}
+
+// together is how long after one write to a subscriber the next is made at the soonest. An
+// event after a while is written at once; of many, those of this time are written together.
+const together = 500 * time.Microsecond
+
+// A pause keeps writes apart.
+type pause struct {
+	timer *time.Timer
+	until time.Time
+}
+
+func newPause() *pause {
+	p := &pause{timer: time.NewTimer(0)}
+	<-p.timer.C
+	return p
+}
+
+// slacken waits until p is over, and begins the next; false when the visit has ended.
+func (v *visit) slacken(p *pause) bool {
+	now := time.Now()
+	if left := p.until.Sub(now); left > 0 {
+		p.timer.Reset(left)
+		select {
+		case <-p.timer.C:
+		case <-v.r.Context().Done():
+			return false
+		case <-v.n.closing:
+			return false
+		}
+		now = now.Add(left)
+	}
+	p.until = now.Add(together)
+	return true
 }
 
 func (s *stream) take() ([]queued, bool) {
@@ -157,7 +201,7 @@ func (s *stream) put(w *eventWriter, q *queued) error {
 	case q.cancel:
 		return w.cancel(q.n)
 	case s.auto:
-		return w.message(0, q.d.Envelope())
+		return w.copy(q.post)
 	}
 	return w.message(q.n, q.d.Envelope())
 }
@@ -189,7 +233,7 @@ func (s *stream) Deliver(d transport.Delivery) {
 		giveBack(&h)
 		return
 	case s.auto:
-		s.queue = append(s.queue, queued{d: d})
+		s.queue = append(s.queue, queued{d: d, post: s.node.share(d.Envelope())})
 	default:
 		s.hold(h)
 	}
