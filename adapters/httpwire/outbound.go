@@ -133,7 +133,10 @@ func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *t
 			return nil, invalid("address %.128q: %w", host, err)
 		}
 		req.Header = out.header
-		resp, err := a.calls.Do(req)
+		if a.opts.http2 && !e.Idempotent {
+			req.GetBody = nil // or net/http would send it again after some losses where it may have run
+		}
+		resp, err := a.calls.Transport.RoundTrip(req) // a Client around it copies headers for redirects that nobody follows
 		if err == nil {
 			return resp, nil
 		}
