@@ -214,3 +214,13 @@ func TestMethodsAndDestinationsAreOneToOne(t *testing.T) {
 		}
 	}
 }
+
+func TestMetadataOfTheCallersContextDoesNotCross(t *testing.T) {
+	node := serve(t, "")
+	handle(t, node, "a.b", echo)
+	ctx := metadata.NewOutgoingContext(t.Context(), metadata.Pairs("secret", "ü"))
+	reply, err := clientOf(t, node).Request(ctx, &transport.Message{Destination: "a.b"})
+	if err != nil || reply.Header.Has("secret") {
+		t.Errorf("got %v, %v, want an answer without that field", reply, err)
+	}
+}

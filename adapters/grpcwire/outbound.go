@@ -75,7 +75,7 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 		h.before = append(h.before, typeKey, fieldtext.Escape(e.ContentType))
 	}
 	c := &call{method: method, subtype: sub, out: payload{data: e.Body}, limit: a.setup.MaxBody}
-	if err := a.call(metadata.AppendToOutgoingContext(ctx, h.before...), home, c, e.Key); err != nil {
+	if err := a.call(withMetadata(ctx, h.before...), home, c, e.Key); err != nil {
 		return nil, err
 	}
 	return c.reply(typeOf(sub))
@@ -112,7 +112,7 @@ type call struct {
 // It fails when there is no answer; an answer that is an error is in c.
 func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key string) error {
 	if strings.HasPrefix(c.method, busPrefix) {
-		ctx = metadata.AppendToOutgoingContext(ctx, messageKey, "")
+		ctx = withMetadata(ctx, messageKey, "")
 	}
 	var failed error
 	for _, host := range home.Order(key) {
@@ -128,6 +128,14 @@ func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key stri
 		failed = err
 	}
 	return failed
+}
+
+// withMetadata gives a call this metadata alone: what the caller's ctx has for calls of its own does not cross.
+func withMetadata(ctx context.Context, kv ...string) context.Context {
+	if _, ok := metadata.FromOutgoingContext(ctx); ok {
+		ctx = metadata.NewOutgoingContext(ctx, nil)
+	}
+	return metadata.AppendToOutgoingContext(ctx, kv...)
 }
 
 func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
