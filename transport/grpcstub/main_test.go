@@ -32,7 +32,7 @@ func wires() []wire {
 	return []wire{
 		{"inproc", inprocWire},
 		{"http", func(t *testing.T) (client, server *transport.Conn) { return nodes(t, "http") }},
-		// {"grpc", func(t *testing.T) (client, server *transport.Conn) { return nodes(t, "grpc") }},
+		{"grpc", func(t *testing.T) (client, server *transport.Conn) { return nodes(t, "grpc") }},
 		{"kfake", kfakeWire},
 		{"amqp", func(t *testing.T) (client, server *transport.Conn) {
 			return ends(t, brokertest.RabbitMQ().URL(t)+"?expires=1m&prefix="+brokertest.Unique()+".")
