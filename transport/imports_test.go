@@ -115,7 +115,7 @@ func TestOnlyTestsImportWhatTestsShare(t *testing.T) {
 }
 
 func TestExportedNamesStayInTheirBudget(t *testing.T) {
-	for folder, budget := range map[string]int{"transport": 80, "transport/contract": 30} {
+	for folder, budget := range map[string]int{"transport": 80, "transport/contract": 37} {
 		var names []string
 		eachFile(t, func(f string, path string, file *ast.File) {
 			if f == folder && !strings.HasSuffix(path, "_test.go") {

@@ -176,7 +176,7 @@ func TestSeededFaultsAreCaught(t *testing.T) {
 		want  string // cases that must fail
 	}{
 		"the content type is lost":        {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.ContentType = "" }}), want: "T032 C107 V001"},
-		"accept is lost":                  {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.Accept = "" }}), want: "C107"},
+		"accept is lost":                  {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.Accept = "" }}), want: "C107 V026"},
 		"params are lost":                 {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.Params = nil }}), want: "V005 V006"},
 		"the key is lost":                 {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.Key = "" }}), want: "V004"},
 		"the header is lost":              {bus: lossy(lossyBus{outbound: func(m *transport.Message) { m.Header = transport.Header{} }}), want: "V007"},
@@ -186,7 +186,8 @@ func TestSeededFaultsAreCaught(t *testing.T) {
 		"replies lose their content type": {bus: lossy(lossyBus{reply: func(m *transport.Message) { m.ContentType = "" }}), want: "C107"},
 		"details are lost":                {bus: lossy(lossyBus{failure: func(e *transport.Error) { e.Details = nil }}), want: "V001 V010 V011"},
 		"texts of failures are lost":      {bus: lossy(lossyBus{failure: func(e *transport.Error) { e.Message = "" }}), want: "T032 V010"},
-		"codes are lost":                  {bus: lossy(lossyBus{failure: func(e *transport.Error) { e.Code = transport.CodeUnknown }}), want: "T032 T044 V010 V011 V012"},
+		"codes are lost":                  {bus: lossy(lossyBus{failure: func(e *transport.Error) { e.Code = transport.CodeUnknown }}), want: "T032 T044 V010 V011 V012 V025"},
+		"headers of replies are lost":     {bus: lossy(lossyBus{reply: func(m *transport.Message) { m.Header = transport.Header{} }}), want: "V026"},
 		"replies are lost":                {bus: lossy(lossyBus{reply: func(m *transport.Message) { m.Body = nil }}), want: "T165 C108 V024"},
 		"unknown formats are guessed at":  {bus: func(bus contract.Bus) contract.Bus { return openCodecs{bus, withCSV} }, want: "T032"},
 		"what is garbage is read":         {codec: faultyCodec{Codec: json, decode: lenient}, want: "T043 T044 V020 V021"},

@@ -29,7 +29,7 @@ type Suite struct {
 // Cases returns the catalogue, in the order of its ids. Sections are those of docs/semantics.md.
 func (s Suite) Cases() []transporttest.Case {
 	var all []transporttest.Case
-	for _, group := range [][]caseOf{formatCases(), valueCases(), failureCases(), styleCases()} {
+	for _, group := range [][]caseOf{formatCases(), valueCases(), failureCases(), styleCases(), resourceCases()} {
 		for _, c := range group {
 			all = append(all, transporttest.Case{
 				ID: c.id, Group: "V", Rule: c.rule, Sections: c.sections, Needs: c.needs,

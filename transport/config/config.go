@@ -9,18 +9,20 @@ import (
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/contract"
 )
 
 // Options say what a file may name, and what this process is.
 type Options struct {
-	Registry *transport.Registry         // the schemes of URLs
-	Codecs   *codecs.Registry            // the names of codecs
-	Profile  string                      // one of the file's profiles, laid over the rest; or ""
-	Service  string                      // which of the file's services this process is; "" is all of them: every destination is local
-	Client   bool                        // this process is none of the services, and calls them where the file says they are
-	Codec    string                      // instead of every codec of the file; or ""
-	Compress Compress                    // of transports that the file compresses, as compress.Configure; nil refuses them
-	Getenv   func(string) (string, bool) // for ${NAME}; nil is os.LookupEnv
+	Registry  *transport.Registry         // the schemes of URLs
+	Codecs    *codecs.Registry            // the names of codecs
+	Profile   string                      // one of the file's profiles, laid over the rest; or ""
+	Service   string                      // which of the file's services this process is; "" is all of them: every destination is local
+	Client    bool                        // this process is none of the services, and calls them where the file says they are
+	Codec     string                      // instead of every codec of the file; or ""
+	Contracts []*contract.Service         // whose HTTP rules are paths of the services that own their destinations, unless the file says others
+	Compress  Compress                    // of transports that the file compresses, as compress.Configure; nil refuses them
+	Getenv    func(string) (string, bool) // for ${NAME}; nil is os.LookupEnv
 }
 
 // A Config is a file that was read and found right. It does not change.
@@ -33,6 +35,7 @@ type Config struct {
 	fallback   *route     // what defaults say; its pattern is empty
 	routes     []*route   // the narrower before those that include it
 	profiles   []string
+	unowned    []transport.Service // paths of contracts that no service of the file owns
 }
 
 // A wire is one of the file's transports.

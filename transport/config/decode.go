@@ -64,6 +64,9 @@ func (d *decoder) document(root *value) {
 	d.version(merged)
 	d.sections(merged, "")
 	d.services()
+	if len(d.found) == 0 {
+		d.contractPaths()
+	}
 	if d.config.fallback != nil {
 		d.routeTies()
 		d.homes()

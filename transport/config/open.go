@@ -52,6 +52,7 @@ func (c *Config) identity() transport.Option {
 				table = append(table, transport.Service{Name: s.Name, Paths: s.Paths})
 			}
 		}
+		table = append(table, c.unowned...)
 		return transport.WithService("", table...)
 	}
 	for _, s := range c.services {

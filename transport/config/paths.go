@@ -69,9 +69,51 @@ func (s *service) homeOf(destination string) bool {
 	return slices.ContainsFunc(s.Owns, func(pattern string) bool { return transport.Match(pattern, destination) })
 }
 
+// contractPaths adds what the contracts of this process say to the services of the file.
+func (d *decoder) contractPaths() {
+	c := d.config
+	for _, offered := range c.options.Contracts {
+		if err := offered.Err(); err != nil {
+			d.lines(position{}, "", message(err))
+			continue
+		}
+		homeless := transport.Service{Name: offered.Name()}
+		for destination, rule := range offered.Paths() {
+			if owner := c.owner(destination); owner != nil {
+				addPath(&owner.Service, destination, rule)
+			} else {
+				addPath(&homeless, destination, rule)
+			}
+		}
+		if homeless.Paths != nil {
+			c.unowned = append(c.unowned, homeless)
+		}
+	}
+	for _, s := range c.services {
+		if _, err := rest.ParseTable(s.Paths); err != nil {
+			d.add(s.position, join("services", s.Name), "its paths, with those of contracts: %s", d.config.secrets.scrub(err.Error()))
+		}
+	}
+}
+
+// addPath adds a rule, unless the destination has one.
+func addPath(s *transport.Service, destination, rule string) {
+	if s.Paths == nil {
+		s.Paths = make(map[string]string)
+	}
+	if s.Paths[destination] == "" {
+		s.Paths[destination] = rule
+	}
+}
+
 // pathOf is the rule of destination on REST; empty for none.
 func (c *Config) pathOf(destination string) string {
 	for _, s := range c.services {
+		if rule := s.Paths[destination]; rule != "" {
+			return rule
+		}
+	}
+	for _, s := range c.unowned {
 		if rule := s.Paths[destination]; rule != "" {
 			return rule
 		}

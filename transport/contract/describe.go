@@ -68,6 +68,12 @@ func (w *describer) operation(own *spec) (Operation, error) {
 		Destination: own.destination, Style: own.style, Needs: needs(own.style),
 		Idempotent: own.idempotent, Keyed: own.key != nil,
 	}
+	if own.rule != nil {
+		o.HTTP = own.rule.String()
+	}
+	for _, f := range own.replyFields {
+		o.ReplyHeader = append(o.ReplyHeader, f.key)
+	}
 	err := own.eachType(func(role string, t reflect.Type) error {
 		s, err := w.types.Type(t)
 		switch role {

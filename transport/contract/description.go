@@ -22,14 +22,16 @@ type Description struct {
 // An Operation describes one endpoint.
 type Operation struct {
 	Destination string                    `json:"destination"`
-	Style       string                    `json:"style"`                // "method", "queue", "topic" or "survey"
-	Needs       []string                  `json:"needs"`                // features that a transport must declare, by the names of transport.Features
-	Request     *Shape                    `json:"request,omitempty"`    // nil for None
-	Reply       *Shape                    `json:"reply,omitempty"`      // nil for None, and for styles without
-	Failures    map[string]transport.Code `json:"failures,omitempty"`   // by type
-	Idempotent  bool                      `json:"idempotent,omitempty"` // handling a message twice does no harm
-	Keyed       bool                      `json:"keyed,omitempty"`      // messages have keys, so order matters where Features.OrderedByKey
-	Params      []Shape                   `json:"params,omitempty"`     // with their names
+	Style       string                    `json:"style"`                  // "method", "queue", "topic" or "survey"
+	Needs       []string                  `json:"needs"`                  // features that a transport must declare, by the names of transport.Features
+	Request     *Shape                    `json:"request,omitempty"`      // nil for None
+	Reply       *Shape                    `json:"reply,omitempty"`        // nil for None, and for styles without
+	Failures    map[string]transport.Code `json:"failures,omitempty"`     // by type
+	Idempotent  bool                      `json:"idempotent,omitempty"`   // handling a message twice does no harm
+	Keyed       bool                      `json:"keyed,omitempty"`        // messages have keys, so order matters where Features.OrderedByKey
+	Params      []Shape                   `json:"params,omitempty"`       // with their names
+	HTTP        string                    `json:"http,omitempty"`         // verb and path on REST, as "GET /orders/{id}?expand"
+	ReplyHeader []string                  `json:"reply_header,omitempty"` // keys of fields that replies may have
 }
 
 // A Shape describes a type, a field or a param; package schema says how.
@@ -95,7 +97,7 @@ func (d *Description) check() error {
 		}
 		seen[o.Destination] = true
 	}
-	return nil
+	return d.checkHTTP()
 }
 
 func (d *Description) checkOperation(o *Operation) error {

@@ -215,3 +215,55 @@ func ExampleService_ServeDescription() {
 	fmt.Println(d.Service, len(d.Operations))
 	// Output: accounts 4
 }
+
+// A Song is what a resource holds.
+type Song struct {
+	ID    string `wire:"id,1"`
+	Title string `wire:"title,2"`
+}
+
+// Songs are GET and POST /songs, and GET, PUT and DELETE /songs/{id}, where the wire is HTTP.
+var Songs = contract.NewResource("songs", func(s *Song) *string { return &s.ID })
+
+func ExampleNewResource() {
+	ctx := context.Background()
+	bus, conn := openBus(ctx)
+	defer conn.Close()
+
+	_, err := Songs.Create.Handle(ctx, bus, func(_ context.Context, s *Song) (*Song, error) {
+		return &Song{ID: "7", Title: s.Title}, nil
+	})
+	check(err)
+	_, err = Songs.List.Handle(ctx, bus, func(_ context.Context, q *contract.Query) (*contract.Page[Song], error) {
+		if q.Token == "" {
+			return &contract.Page[Song]{Items: []Song{{"6", "Intro"}}, Next: "6"}, nil
+		}
+		return &contract.Page[Song]{Items: []Song{{"7", "Theme"}}}, nil
+	})
+	check(err)
+
+	made, err := Songs.Create.On(bus).Request(ctx, &Song{Title: "Theme"})
+	check(err)
+	fmt.Println("made", made.ID)
+	for song, err := range Songs.All(ctx, bus, 1) {
+		check(err)
+		fmt.Println(song.ID, song.Title)
+	}
+	// Output:
+	// made 7
+	// 6 Intro
+	// 7 Theme
+}
+
+// The rules of a service are told to transports, and to those who read its description.
+func ExampleHTTP() {
+	get := contract.NewMethod[contract.Ref, Song]("songs.find",
+		contract.HTTP("GET /find/{id}"),
+		contract.Param("id", func(r *contract.Ref) *string { return &r.ID }),
+		contract.ReplyHeader("etag", func(s *Song) string { return `"` + s.Title + `"` }))
+	service := contract.NewService("songs", get)
+	check(service.Err())
+	fmt.Println(service.Paths()["songs.find"])
+	// Output:
+	// GET /find/{id}
+}

@@ -209,16 +209,17 @@ func (p *plan) readReply(reply *transport.Message, value any) error {
 // read reads an inbound message: its body, then its params. Panics are left to
 // the core, which isolates and reports those of handlers.
 func (p *plan) read(msg *transport.Message, value any) error {
-	if p.spec.request == nil {
-		return nil
+	if err := p.acceptable(msg); err != nil || p.spec.request == nil {
+		return err
 	}
-	bare := len(p.spec.params) > 0 && len(msg.Body) == 0 && msg.ContentType == ""
+	spoken := len(p.spec.params) > 0 || p.spec.rule != nil && !p.spec.rule.Body()
+	bare := spoken && len(msg.Body) == 0 && msg.ContentType == ""
 	if !bare { // as of a GET: all that it says is in its params
 		codec, err := p.codecFor(msg.ContentType)
-		if err == nil {
-			err = uncompressed(msg)
-		}
 		if err != nil {
+			return p.unknownType(err)
+		}
+		if err := uncompressed(msg); err != nil {
 			return transport.CodeInvalidArgument.Errorf("%w", err)
 		}
 		if err := codec.Decode(msg.Body, value); err != nil {
@@ -265,7 +266,9 @@ func (p *plan) reply(msg *transport.Message, value any) (*transport.Message, err
 	}
 	// A copy of the right size is cheaper than a buffer that grows from nothing.
 	body := append(make([]byte, 0, len(out.buf)), out.buf...)
-	return &transport.Message{ContentType: codec.ContentType(), Body: body}, nil
+	reply := &transport.Message{ContentType: codec.ContentType(), Body: body}
+	p.replyHeader(reply, value)
+	return reply, nil
 }
 
 // replyCodec is that of Accept, else the request's, else the route's.

@@ -45,6 +45,7 @@ func NewService(name string, endpoints ...Endpoint) *Service {
 		}
 		seen[own.destination] = own
 	}
+	errs = append(errs, s.checkPaths())
 	if s.err = errors.Join(errs...); s.err != nil {
 		s.err = transport.CodeInvalidArgument.Errorf("%w", s.err)
 	}

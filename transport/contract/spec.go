@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -45,6 +46,8 @@ type spec struct {
 	key         func(request any) string // nil without KeyOf
 	params      []param
 	failures    []failure
+	rule        *rest.Rule // of HTTP; nil without
+	replyFields []replyField
 	problems    []error
 }
 
@@ -61,8 +64,11 @@ func newSpec[Req, Resp any](style, destination string, opts []Option) *spec {
 	for _, opt := range opts {
 		opt(s)
 	}
+	s.checkRule()
 	return s
 }
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 // payload returns T, or nil for None.
 func payload[T any](s *spec) reflect.Type {
