@@ -1,6 +1,10 @@
 package transport
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/polywire/polywire/transport/internal/glob"
+)
 
 // Limits of names.
 const (
@@ -66,29 +70,10 @@ func CheckPattern(pattern string) error {
 
 // Match reports whether destination is one of those that pattern, which may be
 // a plain destination, stands for. Both must be valid.
-func Match(pattern, destination string) bool {
-	for {
-		p, pRest, pMore := strings.Cut(pattern, ".")
-		if p == ">" {
-			return true
-		}
-		d, dRest, dMore := strings.Cut(destination, ".")
-		if p != "*" && p != d {
-			return false
-		}
-		if !pMore || !dMore {
-			return pMore == dMore
-		}
-		pattern, destination = pRest, dRest
-	}
-}
+func Match(pattern, destination string) bool { return glob.Match(pattern, destination) }
 
 func tokenByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
-}
-
-func wildcard(pattern string) bool {
-	return strings.HasSuffix(pattern, ">") || strings.Contains(pattern, "*")
 }
 
 func checkGroup(group string) error {

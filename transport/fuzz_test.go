@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/polywire/polywire/transport/internal/glob"
 )
 
 var (
@@ -37,8 +39,8 @@ func FuzzDestination(f *testing.F) {
 				t.Fatalf("%q: an error of %d bytes", name, len(e.Error()))
 			}
 		}
-		if err == nil && (!Match(name, name) || !Match(">", name) || wildcard(name)) {
-			t.Fatalf("%q: matches itself %v, matches > %v, has a wildcard %v", name, Match(name, name), Match(">", name), wildcard(name))
+		if err == nil && (!Match(name, name) || !Match(">", name) || glob.Wild(name)) {
+			t.Fatalf("%q: matches itself %v, matches > %v, has a wildcard %v", name, Match(name, name), Match(">", name), glob.Wild(name))
 		}
 	})
 }

@@ -17,9 +17,10 @@ const module = "github.com/polywire/polywire/"
 // allowed says which imports from outside the standard library a folder's packages may have; the
 // longest matching folder decides. A prefix that ends in / covers all below it.
 var allowed = map[string][]string{
-	"transport":                 {module + "transport/internal/", module + "internal/rest"}, // which imports the standard library alone, as nearest does
+	"transport":                 {module + "transport/access", module + "transport/internal/", module + "internal/rest"}, // which imports the standard library alone, as nearest does
+	"transport/access":          {module + "transport/internal/"},
 	"transport/contract":        {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/shape", module + "internal/rest"},
-	"transport/config":          {module + "transport", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
+	"transport/config":          {module + "transport", module + "transport/access", module + "transport/internal/glob", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
 	"transport/grpcstub":        {module + "transport", module + "codecs", module + "codecs/protocodec", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/genproto/googleapis/rpc/", "google.golang.org/protobuf/"},
 	"codecs":                    {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/schema":             {module + "internal/shape"},
@@ -44,15 +45,15 @@ var allowed = map[string][]string{
 	"internal/brokertest":       {module + "transport"},
 	"internal/tlsfiles":         {module + "transport"},
 	"adapters/inproc":           {module + "transport", module + "internal/"},
-	"adapters/httpwire":         {module + "transport", module + "internal/"},
-	"adapters/grpcwire":         {module + "transport", module + "internal/", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/protobuf/", "google.golang.org/genproto/googleapis/rpc/status"},
+	"adapters/httpwire":         {module + "transport", module + "transport/access", module + "internal/"},
+	"adapters/grpcwire":         {module + "transport", module + "transport/access", module + "internal/", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/protobuf/", "google.golang.org/genproto/googleapis/rpc/status"},
 	"adapters/amqpwire":         {module + "transport", module + "internal/", "github.com/rabbitmq/amqp091-go", "golang.org/x/sync/semaphore"},
 	"adapters/kafkawire":        {module + "transport", module + "internal/", "github.com/twmb/franz-go/"},
 	"adapters/all":              {module + "transport", module + "adapters/"},
 	"conformance":               {},
 	"conformance/codectest":     {module + "codecs", module + "internal/casereport"},
 	"conformance/faultproxy":    {},
-	"conformance/transporttest": {module + "transport", module + "internal/casereport", module + "conformance/faultproxy"},
+	"conformance/transporttest": {module + "transport", module + "transport/access", module + "internal/casereport", module + "conformance/faultproxy"},
 	"conformance/contracttest":  {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
 	"transport/middleware/compress":  {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
@@ -115,7 +116,7 @@ func TestOnlyTestsImportWhatTestsShare(t *testing.T) {
 }
 
 func TestExportedNamesStayInTheirBudget(t *testing.T) {
-	for folder, budget := range map[string]int{"transport": 80, "transport/contract": 37} {
+	for folder, budget := range map[string]int{"transport": 81, "transport/contract": 37} {
 		var names []string
 		eachFile(t, func(f string, path string, file *ast.File) {
 			if f == folder && !strings.HasSuffix(path, "_test.go") {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/polywire/polywire/transport/internal/glob"
 	"github.com/polywire/polywire/transport/internal/limit"
 	"github.com/polywire/polywire/transport/internal/shard"
 )
@@ -122,7 +123,7 @@ func (b *binding) configure(ctx context.Context, h Handler, opts []BindOption) e
 	if err := check(b.pattern); err != nil {
 		return err
 	}
-	if b.kind == KindTopic && wildcard(b.pattern) && !c.features.Wildcards {
+	if b.kind == KindTopic && glob.Wild(b.pattern) && !c.features.Wildcards {
 		return missing("Wildcards")
 	}
 	b.handler = h

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/internal/glob"
 )
 
 // A Bus has the verbs of [transport.Conn], and takes each message to the Conn
@@ -50,7 +51,7 @@ func (b *Bus) table(c *Config) {
 	}
 	b.exact, b.fallback = make(map[string]*leg), resolve(c.fallback)
 	for _, r := range c.routes {
-		if wildcard(r.pattern) {
+		if glob.Wild(r.pattern) {
 			b.patterns = append(b.patterns, resolve(r))
 		} else {
 			b.exact[r.pattern] = resolve(r)
@@ -209,7 +210,7 @@ func (b *Bus) Subscribe(ctx context.Context, pattern string, h transport.Handler
 
 // spanned lists the links that destinations of pattern are routed to.
 func (b *Bus) spanned(pattern string) []*link {
-	if !wildcard(pattern) || transport.CheckPattern(pattern) != nil {
+	if !glob.Wild(pattern) || transport.CheckPattern(pattern) != nil {
 		return []*link{b.leg(pattern).link}
 	}
 	var links []*link
@@ -219,10 +220,10 @@ func (b *Bus) spanned(pattern string) []*link {
 		}
 	}
 	for _, l := range b.patterns {
-		if overlap(l.pattern, pattern) != "" {
+		if glob.Overlap(l.pattern, pattern) != "" {
 			links = append(links, l.link)
 		}
-		if includes(l.pattern, pattern) { // nothing of pattern is left for wider routes
+		if glob.Includes(l.pattern, pattern) { // nothing of pattern is left for wider routes
 			return b.inOrder(links)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/polywire/polywire/transport/internal/glob"
 )
 
 // routes reads the defaults and the routes, and in the final pass fills in what they leave out.
@@ -38,7 +40,7 @@ func (d *decoder) routes(v *value, at func(key string) string) {
 		d.complete(r, fallback)
 	}
 	c.fallback, c.routes = fallback, routes
-	slices.SortStableFunc(c.routes, func(a, b *route) int { return narrower(a.pattern, b.pattern) })
+	slices.SortStableFunc(c.routes, func(a, b *route) int { return glob.Narrower(a.pattern, b.pattern) })
 }
 
 func checkRoute(pattern string) string {
@@ -131,7 +133,7 @@ func (d *decoder) routeTies() {
 	for i, r := range routes {
 		patterns[i] = r.pattern
 	}
-	ties(patterns, func(first, second int, common string) {
+	glob.Ties(patterns, func(first, second int, common string) {
 		d.add(routes[second].position, routes[second].path, "ties with %q in line %d for %s: neither is the narrower one; add a route %q, or change one",
 			patterns[first], routes[first].line, common, common)
 	})
@@ -168,7 +170,7 @@ func (d *decoder) services() {
 				pattern, owners[first].Name, places[first].line)
 		}
 	}
-	ties(patterns, func(first, second int, common string) {
+	glob.Ties(patterns, func(first, second int, common string) {
 		if owners[first] != owners[second] && patterns[first] != patterns[second] {
 			d.add(places[second], join("services", owners[second].Name)+".owns", "%s and %s of %s in line %d tie for %s: give %q to one of them",
 				patterns[second], patterns[first], owners[first].Name, places[first].line, common, common)

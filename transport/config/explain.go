@@ -8,6 +8,7 @@ import (
 
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
+	"github.com/polywire/polywire/transport/internal/glob"
 )
 
 // An Explanation tells what a change of the configuration does to each destination.
@@ -69,14 +70,14 @@ func patternsOf(from, to *Config) []string {
 			patterns = append(patterns, r.pattern)
 		}
 	}
-	slices.SortStableFunc(patterns, narrower)
+	slices.SortStableFunc(patterns, glob.Narrower)
 	return patterns
 }
 
 // covering tells what applies to all of pattern that no narrower route takes.
 func (c *Config) covering(pattern string) Route {
 	for _, r := range c.routes {
-		if includes(r.pattern, pattern) {
+		if glob.Includes(r.pattern, pattern) {
 			return c.public(r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/internal/glob"
 )
 
 // direct reports whether peers of w talk to each other without a broker, and so
@@ -89,10 +90,10 @@ func (c *Config) spanned(pattern string) []*wire {
 		}
 	}
 	for _, r := range c.routes {
-		if overlap(r.pattern, pattern) != "" {
+		if glob.Overlap(r.pattern, pattern) != "" {
 			add(r.wire)
 		}
-		if includes(r.pattern, pattern) { // nothing of pattern is left for wider routes
+		if glob.Includes(r.pattern, pattern) { // nothing of pattern is left for wider routes
 			return wires
 		}
 	}
