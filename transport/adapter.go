@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+
+	"github.com/polywire/polywire/transport/access"
 )
 
 // An Adapter connects a [Conn] to one messaging system.
@@ -144,6 +146,10 @@ type Envelope struct {
 	Responder    string     // on replies: which subscription answered
 	Err          *Error     // on replies: the handler's error; Message then has header and details alone
 	Acceptance   Acceptance // level wanted; 0 is the adapter's default
+
+	// Peer is whom an adapter's own face let in, by Setup.Access, with this message. Outbound the core sets it to this process
+	// itself, for what stays in it. It never travels: nil, as it is on what a wire brings, the core asks for itself, as for a stranger.
+	Peer *access.Identity
 }
 
 // A Setup is what a [Factory] opens an Adapter from.
@@ -154,6 +160,7 @@ type Setup struct {
 	Services []Service    // who owns what, for wires without a broker
 	MaxBody  int          // bytes; larger inbound bodies may be refused before they are read
 	Logger   *slog.Logger // never nil
+	Access   *access.Gate // who may do what, for an adapter that listens, and what to show to those it calls; nil lets all in
 
 	// Connected is told of every change of the connection: an error when it was
 	// lost, nil when it is back. An opened Adapter counts as connected.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/polywire/polywire/transport/access"
 	"github.com/polywire/polywire/transport/internal/correlate"
 	"github.com/polywire/polywire/transport/internal/hooks"
 	"github.com/polywire/polywire/transport/internal/limit"
@@ -43,9 +44,11 @@ type Conn struct {
 	logger   *slog.Logger
 	outbound Outbound // the middleware around transmit
 	inbound  []func(Handler) Handler
-	steps    int    // of outbound middleware
-	server   string // host and port of the URL
-	reuses   bool   // the adapter keeps nothing of a call that returned
+	steps    int              // of outbound middleware
+	server   string           // host and port of the URL
+	reuses   bool             // the adapter keeps nothing of a call that returned
+	access   *access.Gate     // nil lets all in
+	self     *access.Identity // this process, to itself
 
 	ids     correlate.Source
 	replies correlator
@@ -435,7 +438,7 @@ func (c *Conn) received(reply *Envelope) (*Message, error) {
 // fill puts msg into e with what travels with it. Slices are still the caller's: adapters copy what they keep.
 func (c *Conn) fill(e *Envelope, msg *Message, now time.Time) {
 	e.Message = *msg
-	e.in, e.Attempt, e.Source = nil, 0, c.source
+	e.in, e.Attempt, e.Source, e.Peer = nil, 0, c.source, c.self
 	if e.ID == "" {
 		e.ID = c.ids.ID()
 	}

@@ -137,6 +137,9 @@ func (in *inbound) serve() {
 	in.reply, in.err = nil, errPanicked
 	defer in.conclude() // also when the handler calls runtime.Goexit
 	err := in.b.conn.checkReceived(&in.env.Message)
+	if err == nil {
+		err = in.b.conn.admits(&in.ctx, in.env)
+	}
 	in.b.starting.Done()
 	if err != nil {
 		in.err = err

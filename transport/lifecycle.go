@@ -164,20 +164,21 @@ type Stats struct {
 	Retries      uint64 // inbound messages that were handled again
 	DeadLettered uint64 // inbound messages given up, kept at their dead-letter destination
 	Dropped      uint64 // inbound messages given up that no dead-letter destination took
+	Denied       uint64 // peers, and messages, that the policy of WithAccess did not let in
 	Panics       uint64 // handlers and middleware that panicked or called runtime.Goexit
 	Handling     int    // deliveries being handled now
 	Waiting      int    // requests and gathers that wait for a reply now
 }
 
 type counters struct {
-	late, expired, retries, dead, dropped, panics atomic.Uint64
+	late, expired, retries, dead, dropped, denied, panics atomic.Uint64
 }
 
 // Stats returns the counts so far.
 func (c *Conn) Stats() Stats {
 	return Stats{
 		LateReplies: c.counts.late.Load(), Expired: c.counts.expired.Load(), Retries: c.counts.retries.Load(),
-		DeadLettered: c.counts.dead.Load(), Dropped: c.counts.dropped.Load(), Panics: c.counts.panics.Load(),
+		DeadLettered: c.counts.dead.Load(), Dropped: c.counts.dropped.Load(), Denied: c.counts.denied.Load(), Panics: c.counts.panics.Load(),
 		Handling: c.working.Len(), Waiting: c.replies.table.Len(),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/polywire/polywire/transport/access"
 	"github.com/polywire/polywire/transport/internal/settle"
 )
 
@@ -33,6 +34,7 @@ type connOptions struct {
 	maxBody  int
 	outbound []func(Outbound) Outbound
 	inbound  []func(Handler) Handler
+	access   *access.Policy
 }
 
 // WithService names this process, for Message.Source and to find its own row
@@ -47,6 +49,10 @@ func WithLogger(l *slog.Logger) Option { return func(o *connOptions) { o.logger 
 
 // WithMaxBody lowers the limit of a body, in bytes, on both sides. The default is 4 MiB.
 func WithMaxBody(n int) Option { return func(o *connOptions) { o.maxBody = n } }
+
+// WithAccess says who others are, what they may do, and what this process shows of itself to
+// those it calls. The default asks nobody; see package access.
+func WithAccess(p access.Policy) Option { return func(o *connOptions) { o.access = &p } }
 
 // Outbound is one step of what happens to an outbound message, whatever the
 // style: op is "send", "request", "publish" or "gather". The reply is nil but for a request.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/polywire/polywire/internal/rest"
+	"github.com/polywire/polywire/transport/access"
 	"github.com/polywire/polywire/transport/internal/limit"
 )
 
@@ -66,7 +67,7 @@ func (r *Registry) Open(ctx context.Context, rawURL string, opts ...Option) (*Co
 	c.name, c.server = f.Name, u.Host
 	setup := Setup{
 		URL: u, Source: c.source, Service: o.service, Services: o.services,
-		MaxBody: o.maxBody, Logger: o.logger, Connected: c.connectedChanged,
+		MaxBody: o.maxBody, Logger: o.logger, Connected: c.connectedChanged, Access: c.access,
 	}
 	adapter, err := f.Open(ctx, setup)
 	if err != nil {
@@ -137,6 +138,10 @@ func newConn(o *connOptions) *Conn {
 		service = "-"
 	}
 	c.source = service + "/" + c.ids.ID()[:12]
+	c.self = &access.Identity{Name: o.service, Proof: access.ProofProcess}
+	if o.access != nil {
+		c.access = access.NewGate(*o.access, c.refused)
+	}
 	c.base, c.cancel = context.WithCancelCause(context.Background())
 	c.outbound = c.transmit
 	for _, wrap := range slices.Backward(o.outbound) {

@@ -26,6 +26,7 @@ import (
 	"github.com/polywire/polywire/internal/reconnect"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // Factory opens nodes by URLs of the schemes http and, with TLS, https:
@@ -82,9 +83,10 @@ type adapter struct {
 	homes   *homes.Table
 	rest    *restTable
 	router  *router.Router
-	node    *node        // the face of router; nil without a listener
-	calls   *http.Client // for messages
-	streams *http.Client // for streams and settlements, which must not wait for calls
+	node    *node            // the face of router; nil without a listener
+	calls   *http.Client     // for messages
+	streams *http.Client     // for streams and settlements, which must not wait for calls
+	home    *access.Identity // Peer of what homes deliver over streams that this process opened: they asked who may
 	base    context.Context
 	cancel  context.CancelFunc // ends base, and with it every stream
 	opening context.Context    // of attempts to make links; ends as Close begins
@@ -110,7 +112,11 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	}
 	a := &adapter{
 		opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{}),
+		home:     &access.Identity{Proof: access.ProofHome},
 		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
+	}
+	if err = a.checkCredentials(); err != nil {
+		return nil, err
 	}
 	if a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint}); err != nil {
 		return nil, err

@@ -105,6 +105,9 @@ func (t *attachment) read(body io.Reader) error {
 		if err != nil {
 			return err
 		}
+		if v.Error != nil {
+			return v.Error.error() // why the stream ends
+		}
 		if v.Cancel != 0 {
 			t.cancelled(v.Cancel)
 			continue
@@ -127,6 +130,7 @@ func (t *attachment) take(v *event, limit int) error {
 	if e.Timeout <= 0 {
 		e.Timeout = defaultTimeout
 	}
+	e.Peer = t.r.b.a.home
 	d := &delivery{t: t, n: v.N, env: e, ctx: context.Background()}
 	if v.Reply {
 		e.ReplyAddress, e.Gather = t.token+"/"+strconv.FormatUint(v.N, 10), v.Gather
@@ -250,7 +254,7 @@ func (t *attachment) post(ctx context.Context, path string, h http.Header, body 
 	if h != nil {
 		req.Header = h
 	}
-	resp, err := a.streams.Do(req)
+	resp, err := a.do(a.streams.Transport, req)
 	if err != nil {
 		return err
 	}

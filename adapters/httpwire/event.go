@@ -26,7 +26,7 @@ type event struct {
 	Headers     http.Header `json:"headers,omitempty"`
 	Body        *string     `json:"body,omitempty"`   // when it is printable UTF-8
 	Body64      []byte      `json:"body64,omitempty"` // when it is not
-	Error       *problem    `json:"error,omitempty"`  // of an answer to a gather
+	Error       *problem    `json:"error,omitempty"`  // of an answer to a gather, or why a stream ends
 	Cancel      uint64      `json:"cancel,omitempty"` // the caller of message n gave up
 	End         string      `json:"end,omitempty"`    // of a gather: "complete", or "deadline"
 }

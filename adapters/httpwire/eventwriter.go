@@ -115,13 +115,25 @@ func (w *eventWriter) reply(e *transport.Envelope) error {
 		r.body(e.Body)
 		return w.end()
 	}
-	p, err := json.Marshal(problemOf(e.Err))
+	return w.problem(r, e.Err)
+}
+
+func (w *eventWriter) problem(r *eventRoom, e *transport.Error) error {
+	p, err := json.Marshal(problemOf(e))
 	if err != nil {
 		return err
 	}
 	r.key("error")
 	r.buf = append(r.buf, p...)
 	return w.end()
+}
+
+// failed puts the error that a stream ends with, and writes it.
+func (w *eventWriter) failed(e *transport.Error) error {
+	if err := w.problem(w.begin(endEvent, ""), e); err != nil {
+		return err
+	}
+	return w.flush()
 }
 
 // cancel puts the word that nobody waits for the answer to message n.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // An answers collects what subscriptions reply until the visitor's connection has room.
@@ -41,14 +42,16 @@ func (g *answers) next() ([]*transport.Envelope, bool) {
 // gather publishes, sends the head of the answer once all subscriptions have the
 // message, and then one line for each reply.
 func (v *visit) gather(destination string) error {
-	e, err := v.message(destination)
+	e, err := v.message(access.Gather, destination)
 	if err != nil {
 		return err
 	}
 	if v.r.Header.Get(timeoutField) == "" {
 		e.Timeout = defaultGather
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout)
+	life, end := v.life()
+	defer end()
+	ctx, cancel := context.WithTimeout(life, e.Timeout)
 	defer cancel()
 	e.Kind = transport.KindTopic
 	if v.r.Header.Get("Polywire-Id") != "" {
@@ -78,6 +81,7 @@ func (v *visit) gather(destination string) error {
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
+			v.expired(life, w)
 			return w.lastly("deadline")
 		case <-v.n.closing:
 			return nil

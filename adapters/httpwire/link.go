@@ -167,7 +167,7 @@ func (a *adapter) get(ctx context.Context, c *http.Client, where, want string) (
 	if want != "" {
 		req.Header[accept] = []string{want}
 	}
-	resp, err := c.Do(req)
+	resp, err := a.do(c.Transport, req)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -179,6 +179,9 @@ func (a *adapter) get(ctx context.Context, c *http.Client, where, want string) (
 
 // unavailable is the error of a peer that gave no answer.
 func unavailable(host string, err error) *transport.Error {
+	if coded := new(transport.Error); errors.As(err, &coded) { // it was not asked: credentials are missing, or not for it
+		return coded
+	}
 	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
 		return transport.CodeUnauthenticated.Errorf("%s shows a certificate that is not trusted; name the file of its authority by ca: %w", host, untrusted.Err)
 	}

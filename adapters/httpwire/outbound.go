@@ -136,12 +136,15 @@ func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *t
 		if a.opts.http2 && !e.Idempotent {
 			req.GetBody = nil // or net/http would send it again after some losses where it may have run
 		}
-		resp, err := a.calls.Transport.RoundTrip(req) // a Client around it copies headers for redirects that nobody follows
+		resp, err := a.do(a.calls.Transport, req)
 		if err == nil {
 			return resp, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if coded := new(transport.Error); errors.As(err, &coded) {
+			return nil, coded
 		}
 		failed = unavailable(host, err)
 		a.suspect(host, failed)

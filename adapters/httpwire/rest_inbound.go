@@ -11,6 +11,7 @@ import (
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // rest serves a path that a rule gives to a destination.
@@ -25,7 +26,7 @@ func (v *visit) rest() error {
 	}
 	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout+grace)
 	defer cancel()
-	if strings.Contains(v.r.Header.Get(prefer), respondSoon) {
+	if v.respondsSoon() {
 		return v.restSend(ctx, e)
 	}
 	reply, err := v.n.a.router.Request(ctx, e)
@@ -38,6 +39,9 @@ func (v *visit) rest() error {
 	v.restReply(e, reply)
 	return nil
 }
+
+// respondsSoon reports whether the visitor does not wait for the answer.
+func (v *visit) respondsSoon() bool { return strings.Contains(v.r.Header.Get(prefer), respondSoon) }
 
 // unmatched answers a request that no rule fits.
 func (v *visit) unmatched(err error) error {
@@ -59,7 +63,11 @@ func (v *visit) unmatched(err error) error {
 
 // restMessage reads the message of a request that m fits.
 func (v *visit) restMessage(m *rest.Match) (*transport.Envelope, error) {
-	e, err := v.message(m.Destination)
+	verb := access.Request
+	if v.respondsSoon() {
+		verb = access.Send
+	}
+	e, err := v.message(verb, m.Destination)
 	switch {
 	case err != nil:
 		return nil, err

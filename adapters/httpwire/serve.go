@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 const (
@@ -26,6 +27,8 @@ type visit struct {
 	w  http.ResponseWriter
 	r  *http.Request
 	rc *http.ResponseController
+
+	peer *access.Identity // set by authenticate
 }
 
 // A wrongMethod is the error of a path that exists, and its method.
@@ -34,7 +37,7 @@ type wrongMethod struct{ allowed string }
 func (e *wrongMethod) Error() string { return "use " + e.allowed }
 
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{n, w, r, http.NewResponseController(w)}
+	v := &visit{n: n, w: w, r: r, rc: http.NewResponseController(w)}
 	if !n.enter() {
 		v.fail(transport.ErrClosed)
 		return
@@ -90,6 +93,9 @@ func (v *visit) fail(err error) {
 		return
 	}
 	status, body := encodeError(h, asError(err))
+	if status == http.StatusUnauthorized {
+		h["Www-Authenticate"] = []string{"Bearer"}
+	}
 	v.write(status, body)
 }
 
@@ -99,12 +105,15 @@ func (v *visit) write(status int, body []byte) {
 	_, _ = v.w.Write(body) // a peer that is gone needs no answer
 }
 
-// message reads the message of the request's body and headers, and how long it may take.
-func (v *visit) message(destination string) (*transport.Envelope, error) {
+// message reads the message of the request's body and headers, and how long it may take, once the visitor is let in.
+func (v *visit) message(verb access.Verb, destination string) (*transport.Envelope, error) {
 	if err := transport.CheckDestination(destination); err != nil {
 		return nil, err
 	}
-	e := &transport.Envelope{Kind: transport.KindQueue}
+	if err := v.admit(verb, destination); err != nil {
+		return nil, err
+	}
+	e := &transport.Envelope{Kind: transport.KindQueue, Peer: v.peer}
 	e.Destination = destination
 	if err := v.fields(e); err != nil {
 		return nil, err
@@ -134,6 +143,9 @@ func (v *visit) fields(e *transport.Envelope) error {
 	if e.ReplyTo != "" {
 		if err := transport.CheckDestination(e.ReplyTo); err != nil {
 			return invalid("reply-to: %w", err)
+		}
+		if err := v.admit(access.Send, e.ReplyTo); err != nil {
+			return err
 		}
 	}
 	for _, s := range [...]string{e.ID, e.CorrelationID, e.Key, e.ContentType, e.Accept} {
@@ -180,7 +192,7 @@ func (v *visit) noDeadline() {
 
 // send refuses when the queue is full: a visitor that gives up while it waits is not seen to go before there is room.
 func (v *visit) send(destination string) error {
-	return v.accept(destination, func(ctx context.Context, e *transport.Envelope) error {
+	return v.accept(access.Send, destination, func(ctx context.Context, e *transport.Envelope) error {
 		err := v.n.a.router.SendNow(ctx, e)
 		if errors.Is(err, transport.CodeResourceExhausted) {
 			v.w.Header()[reasonField] = []string{queueFull}
@@ -190,11 +202,11 @@ func (v *visit) send(destination string) error {
 }
 
 func (v *visit) publish(destination string) error {
-	return v.accept(destination, v.n.a.router.Publish)
+	return v.accept(access.Publish, destination, v.n.a.router.Publish)
 }
 
-func (v *visit) accept(destination string, verb func(context.Context, *transport.Envelope) error) error {
-	e, err := v.message(destination)
+func (v *visit) accept(as access.Verb, destination string, verb func(context.Context, *transport.Envelope) error) error {
+	e, err := v.message(as, destination)
 	if err != nil {
 		return err
 	}
@@ -208,7 +220,7 @@ func (v *visit) accept(destination string, verb func(context.Context, *transport
 }
 
 func (v *visit) request(destination string) error {
-	e, err := v.message(destination)
+	e, err := v.message(access.Request, destination)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // defaultCredit is how many messages wait for a subscriber that settles none.
@@ -24,6 +25,7 @@ const defaultCredit = 256
 type stream struct {
 	token string
 	node  *node
+	owner *access.Identity // who opened it, and alone settles
 	auto  bool
 	bound transport.Bound // set before the visitor learns token
 
@@ -58,19 +60,30 @@ func (v *visit) subscribe(pattern string) error {
 	if group != "" && (len(group) > 48 || strings.Contains(group, ".") || transport.CheckDestination(group) != nil) {
 		return invalid("group %.64q: use 1 to 48 of [A-Za-z0-9_-]", group)
 	}
+	if err := transport.CheckPattern(pattern); err != nil {
+		return err
+	}
+	if err := v.admit(access.Subscribe, pattern); err != nil {
+		return err
+	}
 	return v.stream(transport.Binding{Kind: transport.KindTopic, Pattern: pattern, Group: group})
 }
 
 // handle attaches a handler of another process, where the node's options let it.
 func (v *visit) handle(destination string) error {
-	if !v.n.a.opts.attach {
-		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
+	if err := transport.CheckDestination(destination); err != nil {
+		return err
+	}
+	if err := v.attaches(destination); err != nil {
+		return err
 	}
 	return v.stream(transport.Binding{Kind: transport.KindQueue, Pattern: destination})
 }
 
 func (v *visit) stream(b transport.Binding) error {
-	s := &stream{token: rand.Text(), node: v.n, open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
+	life, end := v.life()
+	defer end()
+	s := &stream{token: rand.Text(), node: v.n, owner: v.peer, open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
 	if err := s.credit(&b, v.r.URL.Query(), v.n.a.limits.credit); err != nil {
 		return err
 	}
@@ -97,7 +110,8 @@ func (v *visit) stream(b transport.Binding) error {
 	w := v.begin()
 	defer w.discard()
 	_ = w.hello() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
-	v.run(s, w)
+	v.run(life, s, w)
+	v.expired(life, w)
 	return nil
 }
 
@@ -115,8 +129,8 @@ func (s *stream) credit(b *transport.Binding, q url.Values, most int) error {
 	return nil
 }
 
-// run writes events until the visitor is gone, is too slow, or wants no more.
-func (v *visit) run(s *stream, w *eventWriter) {
+// run writes events until the visitor is gone, its identity has ended, or it is too slow or wants no more.
+func (v *visit) run(life context.Context, s *stream, w *eventWriter) {
 	tick, pause := time.NewTicker(v.n.a.limits.ping), newPause()
 	defer tick.Stop()
 	defer pause.timer.Stop()
@@ -143,7 +157,7 @@ func (v *visit) run(s *stream, w *eventWriter) {
 			if w.ping() != nil {
 				return
 			}
-		case <-v.r.Context().Done():
+		case <-life.Done():
 			return
 		case <-v.n.closing:
 			return
@@ -386,8 +400,11 @@ func (n *node) unregister(s *stream) {
 // settle takes settlements of a stream, or with a number the answer to a message of it.
 func (v *visit) settle(path string) error {
 	token, number, answer := strings.Cut(path, "/")
+	if err := v.authenticate(); err != nil {
+		return err
+	}
 	s := v.n.stream(token)
-	if s == nil {
+	if s == nil || s.owner.Name != v.peer.Name {
 		return transport.CodeNotFound.Errorf("no such stream: it ended, and what was not settled went back")
 	}
 	if answer {

@@ -1,0 +1,74 @@
+package httpwire
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
+)
+
+const authorization = "Authorization"
+
+// admit is the one way in for visitors of every path: it finds out who they are, once
+// for each request, and asks whether they may do verb with a destination, or a pattern, as it is
+// once decoded. Envelopes of v say afterwards whom it let in.
+func (v *visit) admit(verb access.Verb, destination string) error {
+	if err := v.authenticate(); err != nil {
+		return err
+	}
+	return v.n.a.setup.Access.Admit(v.r.Context(), v.peer, verb, destination)
+}
+
+// authenticate sets v.peer.
+func (v *visit) authenticate() error {
+	if v.peer != nil {
+		return nil
+	}
+	var err error
+	v.peer, err = v.n.a.setup.Access.Enter(v.r.Context(), access.EvidenceOf(v.r.Header[authorization], v.r.TLS))
+	return err
+}
+
+// attaches reports whether the visitor may handle destination in another process: by
+// the rules, where there are some, else by the node's option.
+func (v *visit) attaches(destination string) error {
+	if !v.n.a.opts.attach && !v.n.a.setup.Access.Decides() {
+		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
+	}
+	return v.admit(access.Handle, destination)
+}
+
+// do sends a request with the credentials of this process, for the peer that it goes to alone. Nobody
+// follows redirects, so an http.Client around it would only copy headers for them.
+func (a *adapter) do(by http.RoundTripper, req *http.Request) (*http.Response, error) {
+	value, err := a.setup.Access.Prove(req.Context(), req.URL.Scheme+"://"+req.URL.Host, req.URL.Scheme == schemeTLS)
+	if err != nil {
+		return nil, err
+	}
+	delete(req.Header, authorization) // of another endpoint
+	if value != "" {
+		req.Header[authorization] = []string{value}
+	}
+	return by.RoundTrip(req)
+}
+
+// checkCredentials refuses at once what would fail with every call.
+func (a *adapter) checkCredentials() error {
+	if g := a.setup.Access; g.Shows() && a.opts.scheme != schemeTLS && !g.Insecure() {
+		return invalid("credentials are not shown without TLS: use https, or allow it by access.Policy's InsecureCredentials")
+	}
+	return nil
+}
+
+// life is the ctx of an answer of many events, which ends with the visitor's identity.
+func (v *visit) life() (context.Context, context.CancelFunc) {
+	return v.n.a.setup.Access.Life(v.r.Context(), v.peer)
+}
+
+// expired tells a visitor why its stream ends, when that is the end of its identity.
+func (v *visit) expired(ctx context.Context, w *eventWriter) {
+	if err := v.n.a.setup.Access.Ended(ctx); err != nil {
+		_ = w.failed(asError(err)) // a peer that is gone needs no reason
+	}
+}

@@ -1,0 +1,193 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of what a gate takes.
+const (
+	maxName          = 256
+	maxAuthorization = 16 << 10
+	askTime          = 10 * time.Second // for an Authenticator that asks elsewhere
+)
+
+// A Gate is a [Policy] in force. An adapter finds it in Setup.Access, and asks it
+// for every request and stream of others, and for credentials for every call of its own:
+//
+//	id, err := gate.Enter(ctx, evidence)       once for each request or stream
+//	err = gate.Admit(ctx, id, verb, dest)      once for each, with the decoded destination
+//	e.Peer = id                                on what goes to the router or the core
+//
+// All methods may be called concurrently. Errors have a code. A nil Gate is that of the
+// zero Policy: it lets everybody do everything but Handle, of which it knows nothing.
+type Gate struct {
+	policy Policy
+	fail   func(error) error
+}
+
+// stranger is who has proved nothing.
+var stranger = &Identity{} //nolint:gochecknoglobals // nobody writes to it; each request of a node without a policy would make one
+
+// NewGate puts p in force. The core does it as a Conn opens; fail gives an error
+// that wraps one of this package's the code that travels; nil leaves it as it is.
+func NewGate(p Policy, fail func(error) error) *Gate {
+	if fail == nil {
+		fail = func(err error) error { return err }
+	}
+	return &Gate{policy: p, fail: fail}
+}
+
+// Guards reports whether the gate asks peers who they are, or what they may.
+func (g *Gate) Guards() bool {
+	return g != nil && (g.policy.Authenticator != nil || g.policy.Authorizer != nil)
+}
+
+// Decides reports whether an Authorizer says who may attach handlers, instead of an adapter's option.
+func (g *Gate) Decides() bool { return g != nil && g.policy.Authorizer != nil }
+
+// Enter finds out who a peer is. One that shows nothing is a stranger, whom Admit
+// may yet refuse; one that shows something wrong is refused. The Identity is never nil without an error.
+func (g *Gate) Enter(ctx context.Context, e Evidence) (*Identity, error) {
+	if g == nil || g.policy.Authenticator == nil {
+		return stranger, nil
+	}
+	if len(e.Authorization) > maxAuthorization {
+		return nil, g.refuse(ErrUnauthenticated, "the credentials are longer than %d bytes", maxAuthorization)
+	}
+	id, err := g.authenticate(ctx, e)
+	switch {
+	case errors.Is(err, ErrNoCredentials) && e.Authorization == "":
+		return stranger, nil
+	case errors.Is(err, ErrNoCredentials):
+		return nil, g.refuse(ErrUnauthenticated, "credentials of this kind are not taken here")
+	case err != nil:
+		return nil, g.fail(&failure{ErrUnauthenticated, "the credentials are not valid", err})
+	case !proper(id):
+		return nil, g.refuse(ErrUnauthenticated, "the authenticator gave no proper identity")
+	case id.expired(time.Now()):
+		return nil, g.fail(errExpired)
+	}
+	return id, nil
+}
+
+// authenticate gives the Authenticator a bound, unless it is one that never waits.
+func (g *Gate) authenticate(ctx context.Context, e Evidence) (*Identity, error) {
+	if _, ok := g.policy.Authenticator.(interface{ neverWaits() }); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTime)
+		defer cancel()
+	}
+	return g.policy.Authenticator.Authenticate(ctx, e)
+}
+
+// proper reports whether id can stand in rules: a name, and none of those that have a meaning there.
+func proper(id *Identity) bool {
+	if id == nil || !properName(id.Name) || id.Name[0] == '@' {
+		return false
+	}
+	for _, group := range id.Groups {
+		if !properName(group) {
+			return false
+		}
+	}
+	return true
+}
+
+func properName(s string) bool {
+	if s == "" || len(s) > maxName || s == Everybody || s == Known || !utf8.ValidString(s) {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r == 0x7f })
+}
+
+// Admit says whether id may do verb with destination; nil lets it pass. A
+// message with a ReplyTo asks twice: the answer is a Send there.
+func (g *Gate) Admit(ctx context.Context, id *Identity, verb Verb, destination string) error {
+	if !g.Guards() {
+		return nil
+	}
+	if id == nil {
+		id = stranger
+	}
+	if id.expired(time.Now()) {
+		return g.fail(errExpired)
+	}
+	if g.policy.Authorizer == nil {
+		if id.known() {
+			return nil
+		}
+		return g.refuse(ErrUnauthenticated, "this side asks for credentials, and got none")
+	}
+	err := g.policy.Authorizer.Authorize(ctx, id, verb, destination)
+	switch {
+	case err == nil:
+		return nil
+	case id.known():
+		return g.fail(&failure{ErrDenied, fmt.Sprintf("%q may not %s %.180q", id.Name, verb, destination), err})
+	case g.policy.Authenticator == nil:
+		return g.fail(&failure{ErrDenied, fmt.Sprintf("strangers may not %s %.180q", verb, destination), err})
+	}
+	return g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("strangers may not %s %.180q: show credentials", verb, destination), err})
+}
+
+// Life returns a ctx that ends with id, for a stream that id opened; Ended then tells.
+func (g *Gate) Life(ctx context.Context, id *Identity) (context.Context, context.CancelFunc) {
+	if !g.Guards() || id == nil || id.Expires.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, id.Expires, errExpired)
+}
+
+var errExpired = &failure{ErrUnauthenticated, "the credentials have expired", nil}
+
+// Ended returns the error to end a stream with, whose ctx, made by Life, ended as its identity expired; else nil.
+func (g *Gate) Ended(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errExpired) {
+		return g.fail(errExpired)
+	}
+	return nil
+}
+
+// Shows reports whether this process has credentials to show.
+func (g *Gate) Shows() bool { return g != nil && g.policy.Credentials != nil }
+
+// Insecure reports whether credentials may be shown without TLS.
+func (g *Gate) Insecure() bool { return g != nil && g.policy.InsecureCredentials }
+
+// Prove gives the value of Authorization for a call to where, "scheme://host:port"; "" is none. It refuses to give any for a
+// connection that is not encrypted, unless the policy's InsecureCredentials allow that. No error shows the value.
+func (g *Gate) Prove(ctx context.Context, where string, encrypted bool) (string, error) {
+	if !g.Shows() {
+		return "", nil
+	}
+	if !encrypted && !g.policy.InsecureCredentials {
+		return "", g.refuse(ErrDenied, "credentials are not shown without TLS: use a URL with TLS, or allow it by InsecureCredentials")
+	}
+	value, err := g.policy.Credentials(ctx, where)
+	if err != nil {
+		return "", g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("no credentials to show to %.128q", where), err})
+	}
+	if len(value) > maxAuthorization || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return "", g.refuse(ErrUnauthenticated, "the credentials for %.128q are no text of ASCII, or longer than %d bytes", where, maxAuthorization)
+	}
+	return value, nil
+}
+
+func (g *Gate) refuse(kind error, format string, args ...any) error {
+	return g.fail(&failure{kind, fmt.Sprintf(format, args...), nil})
+}
+
+// A failure is kind, in words for the peer. Its cause stays here.
+type failure struct {
+	kind  error
+	text  string
+	cause error
+}
+
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return []error{f.kind, f.cause} }
