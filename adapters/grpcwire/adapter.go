@@ -20,6 +20,8 @@ import (
 	"net/url"
 	"sync"
 
+	"google.golang.org/grpc"
+
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
@@ -41,7 +43,8 @@ import (
 // with which it takes only callers with a certificate of those authorities. A
 // renewed certificate is used from the next handshake on. All that a Conn of
 // grpcs reaches it reaches by TLS.
-func Factory() transport.Factory {
+func Factory(opts ...Option) transport.Factory {
+	f := newFactory(opts)
 	return transport.Factory{
 		Name:    "grpc",
 		Schemes: []string{schemePlain, schemeTLS},
@@ -49,7 +52,7 @@ func Factory() transport.Factory {
 			_, err := parseOptions(u)
 			return features(), err
 		},
-		Open: open,
+		Open: f.open,
 	}
 }
 
@@ -66,22 +69,23 @@ func features() transport.Features {
 
 // An adapter is one node.
 type adapter struct {
-	opts   options
-	limits limits
-	setup  transport.Setup
-	homes  *homes.Table
-	router *router.Router
-	node   *node // the face of router; nil without a listener
-	calls  *pool // for messages
-	base   context.Context
-	cancel context.CancelFunc // ends base, and with it what spawn started
-	work   sync.WaitGroup     // goroutines of connections; Close waits for them
+	opts    options
+	natives []func(grpc.ServiceRegistrar) // of WithStreams
+	limits  limits
+	setup   transport.Setup
+	homes   *homes.Table
+	router  *router.Router
+	node    *node // the face of router; nil without a listener
+	calls   *pool // for messages
+	base    context.Context
+	cancel  context.CancelFunc // ends base, and with it what spawn started
+	work    sync.WaitGroup     // goroutines of connections; Close waits for them
 
 	mu     sync.Mutex // guards closed, and adding to work
 	closed bool
 }
 
-func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 	opts, err := parseOptions(s.URL)
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 			return nil, err
 		}
 	}
-	a := &adapter{opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{})}
+	a := &adapter{opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{})}
 	a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint})
 	if err != nil {
 		return nil, err
@@ -139,8 +143,8 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 	if err != nil {
 		return transport.CodeUnavailable.Errorf("cannot listen at %.128q: %w", at, err)
 	}
-	a.node = newNode(a, l, identity)
-	return nil
+	a.node, err = newNode(a, l, identity)
+	return err
 }
 
 func (a *adapter) Features() transport.Features { return features() }

@@ -28,12 +28,20 @@ type node struct {
 }
 
 // newNode serves at l, with TLS where there is an identity.
-func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
+func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
 	n := &node{a: a, closing: make(chan struct{})}
 	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
 	n.server = grpc.NewServer(n.options(identity)...)
+	r := &registrar{n: n}
+	for _, register := range a.natives {
+		register(r)
+	}
+	if r.err != nil {
+		_ = l.Close() // nobody was let in
+		return nil, r.err
+	}
 	n.serving.Go(func() { _ = n.server.Serve(n.listener) }) // ends with the listener
-	return n
+	return n, nil
 }
 
 func (n *node) options(identity *tls.Config) []grpc.ServerOption {
