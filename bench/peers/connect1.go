@@ -23,9 +23,8 @@ type connect1 struct {
 }
 
 func openConnect1(_ context.Context, reply []byte) (requester, error) {
-	const procedure = "/trip.v1.Trips/Quote"
 	mux := http.NewServeMux()
-	mux.Handle(procedure, connect.NewUnaryHandler(procedure,
+	mux.Handle(quoteProcedure, connect.NewUnaryHandler(quoteProcedure,
 		func(_ context.Context, in *connect.Request[wrapperspb.BytesValue]) (*connect.Response[wrapperspb.BytesValue], error) {
 			return connect.NewResponse(wrapperspb.Bytes(answer(reply, in.Msg.Value))), nil
 		}))
@@ -38,7 +37,7 @@ func openConnect1(_ context.Context, reply []byte) (requester, error) {
 		served: make(chan error, 1),
 	}
 	go func() { c.served <- c.server.Serve(pipes) }()
-	c.client = connect.NewClient[wrapperspb.BytesValue, wrapperspb.BytesValue](c.http, "http://pipe"+procedure,
+	c.client = connect.NewClient[wrapperspb.BytesValue, wrapperspb.BytesValue](c.http, "http://pipe"+quoteProcedure,
 		connect.WithAcceptCompression("gzip", nil, nil)) // else every reply is compressed, whatever its size
 	return c, nil
 }

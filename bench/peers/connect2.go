@@ -18,7 +18,12 @@ type connect2 struct {
 }
 
 func openConnect2(_ context.Context, reply []byte) (requester, error) {
-	spec := connect.Spec{StreamType: connect.StreamTypeUnary, Procedure: "/trip.v1.Trips/Quote"}
+	server, spec := connect2Server(reply)
+	return &connect2{client: connect.NewClient(connectinprocess.New(server)), spec: spec}, nil
+}
+
+func connect2Server(reply []byte) (*connect.Server, connect.Spec) {
+	spec := connect.Spec{StreamType: connect.StreamTypeUnary, Procedure: quoteProcedure}
 	made := wrapperspb.Bytes(reply)
 	server := connect.NewServer()
 	server.Register(connect.Method{Spec: spec, Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
@@ -31,7 +36,7 @@ func openConnect2(_ context.Context, reply []byte) (requester, error) {
 		}
 		return stream.Send(made)
 	}})
-	return &connect2{client: connect.NewClient(connectinprocess.New(server)), spec: spec}, nil
+	return server, spec
 }
 
 func (c *connect2) caller(ctx context.Context, body []byte) (func() ([]byte, error), error) {

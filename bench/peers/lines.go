@@ -17,6 +17,9 @@ const (
 	connect2Name = "connect-v2"
 	natsName     = "nats"
 	sublistName  = "nats-sublist"
+	nethttpName  = "net-http"
+	grpcgoName   = "grpc-go"
+	flushName    = "flush-each"
 )
 
 // lines are all that is compared.
@@ -42,7 +45,7 @@ func lines() []line {
 		publishLine("a delivery of a Publish to 100 subscribers", []goal{{ratio, natsName, 0.1}}, 100, asynchronous()),
 		inlineLine("a delivery of a Publish to 100 subscribers on the publisher's goroutine (`?inline`)", 100),
 	}
-	return slices.Concat(all, routes(), scale(), codecLines())
+	return slices.Concat(all, routes(), scale(), wireLines(), layerLines(), codecLines())
 }
 
 func requestLine(goals []goal, size, callers int, peers ...entry) line {

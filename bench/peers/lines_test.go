@@ -60,7 +60,7 @@ func TestLinesAreToldApartAndGoalsNameTheirEntries(t *testing.T) {
 			t.Errorf("%s: got %v and %d deliveries, want ours first and at least one", l.path(), names, l.each)
 		}
 		for _, g := range l.goals {
-			if (g.what == ratio) != slices.Contains(names[1:], g.peer) {
+			if (g.what == ratio || g.what == moreAllocs) != slices.Contains(names[1:], g.peer) {
 				t.Errorf("%s: goal %v is about none of %v", l.path(), g, names)
 			}
 		}

@@ -11,11 +11,16 @@ import (
 
 // go-micro's memory transport leaves the goroutine of a socket that is closed waiting
 // on its pipe, its memory registry cannot be closed, and its packages start goroutines of their own.
+// fasthttp's servers and clients sleep for seconds before they see that they are closed.
 // vmihailenco's preallocation keeps one for each type.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
 		goleak.IgnoreAnyFunction("go-micro.dev/v5/transport.(*memorySocket).Recv"),
 		goleak.IgnoreAnyFunction("go-micro.dev/v5/registry.(*memRegistry).ttlPrune"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*TCPDialer).tcpAddrsClean"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/vmihailenco/msgpack/v5.cachedValue.func1"))
 }
 

@@ -42,15 +42,20 @@ func polywireRequests(url string) answerer {
 		if err != nil {
 			return nil, err
 		}
-		made := &transport.Message{ContentType: octets, Body: reply}
-		_, err = p.conn.Handle(ctx, "trip.quote", func(_ context.Context, m *transport.Message) (*transport.Message, error) {
-			if reply == nil {
-				return &transport.Message{ContentType: octets, Body: m.Body}, nil
-			}
-			return made, nil
-		})
-		return p, err
+		return p, handleQuotes(ctx, p.conn, reply)
 	}
+}
+
+// handleQuotes answers with reply, or with what came.
+func handleQuotes(ctx context.Context, conn *transport.Conn, reply []byte) error {
+	made := &transport.Message{ContentType: octets, Body: reply}
+	_, err := conn.Handle(ctx, "trip.quote", func(_ context.Context, m *transport.Message) (*transport.Message, error) {
+		if reply == nil {
+			return &transport.Message{ContentType: octets, Body: m.Body}, nil
+		}
+		return made, nil
+	})
+	return err
 }
 
 func (p polywire) caller(ctx context.Context, body []byte) (func() ([]byte, error), error) {

@@ -186,6 +186,9 @@ func goalsMarkdown(b *strings.Builder, lines []lineReport) {
 			if g.Peer != "" {
 				what = "÷ " + g.Peer
 			}
+			if g.What == moreAllocs {
+				what = "allocations, ours − " + g.Peer
+			}
 			fmt.Fprintf(b, "%s| `%s` | %s | ≤ %s | %s | %s |\n", head, l.Path, what, figure(g.Most), bracketed(g.Got), g.Verdict)
 			head = ""
 		}

@@ -79,7 +79,8 @@ func versions() map[string]string {
 	out := map[string]string{}
 	for _, m := range info.Deps {
 		switch m.Path {
-		case "connectrpc.com/connect", "connectrpc.com/connect/v2", "go-micro.dev/v5", "github.com/ThreeDotsLabs/watermill",
+		case "connectrpc.com/connect", "connectrpc.com/connect/v2", "github.com/valyala/fasthttp", "google.golang.org/grpc",
+			"github.com/go-kratos/kratos/v2", "go.uber.org/yarpc", "go-micro.dev/v5", "github.com/ThreeDotsLabs/watermill",
 			"go.nanomsg.org/mangos/v3", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/asaskevich/EventBus",
 			"github.com/go-json-experiment/json", "github.com/bytedance/sonic", "github.com/goccy/go-json", "github.com/hamba/avro/v2", "github.com/twmb/avro",
 			"github.com/linkedin/goavro/v2", "google.golang.org/protobuf", "github.com/planetscale/vtprotobuf", "github.com/vmihailenco/msgpack/v5", "github.com/tinylib/msgp":
@@ -118,6 +119,13 @@ func (l *lineReport) hold(g goal) goalReport {
 		n := math.Floor(ours.Allocs.Mid)
 		out.Verdict = judge(estimate{n, n, n}, g.most)
 		return out
+	case moreAllocs: // a count too
+		for _, e := range l.Entries {
+			if e.Name == g.peer {
+				n := math.Floor(ours.Allocs.Mid) - math.Floor(e.Allocs.Mid)
+				out.Got = estimate{n, n, n}
+			}
+		}
 	case ratio:
 		for _, e := range l.Entries {
 			if e.Name == g.peer {
