@@ -26,7 +26,7 @@ var required = []struct {
 }{
 	{adapter: "inproc", url: "inproc://", features: direct, acceptance: transport.Queued},
 	{adapter: "http", url: "http://localhost:8080", features: direct + protection, acceptance: transport.Queued},
-	{adapter: "grpc", url: "grpc://localhost:9090", features: "Send Request DetectsNoHandler DetectsNoHandlerOnRequest CancelsRemotely RelativeExpiry " + protection, acceptance: transport.Queued},
+	{adapter: "grpc", url: "grpc://localhost:9090", features: direct + protection, acceptance: transport.Queued},
 	{adapter: "amqp", url: "amqp://localhost", features: stored + protection + "DetectsNoHandlerOnRequest RelativeExpiry", acceptance: transport.Stored},
 	{adapter: "amqp", url: "amqp://localhost?single=1", features: stored + protection + "DetectsNoHandlerOnRequest RelativeExpiry OrderedByKey", acceptance: transport.Stored},
 	{adapter: "kafka", url: "kafka://localhost", features: stored + protection + "OrderedByKey", acceptance: transport.Stored},

@@ -21,7 +21,9 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
@@ -59,27 +61,32 @@ func Factory(opts ...Option) transport.Factory {
 func features() transport.Features {
 	return transport.Features{
 		Adapter: "grpc",
-		Send:    true, Request: true,
+		Send:    true, Request: true, Publish: true, Gather: true,
+		Groups: true, Wildcards: true, OrderedByKey: true,
 		Acceptance:       transport.Queued,
 		DetectsNoHandler: true, DetectsNoHandlerOnRequest: true,
-		CancelsRemotely: true, RelativeExpiry: true,
+		CountsResponders: true, CancelsRemotely: true, RelativeExpiry: true,
 		TLS: true, Authentication: true,
 	}
 }
 
 // An adapter is one node.
 type adapter struct {
-	opts    options
-	natives []func(grpc.ServiceRegistrar) // of WithStreams
-	limits  limits
-	setup   transport.Setup
-	homes   *homes.Table
-	router  *router.Router
-	node    *node // the face of router; nil without a listener
-	calls   *pool // for messages
-	base    context.Context
-	cancel  context.CancelFunc // ends base, and with it what spawn started
-	work    sync.WaitGroup     // goroutines of connections; Close waits for them
+	opts     options
+	limits   limits
+	setup    transport.Setup
+	homes    *homes.Table
+	router   *router.Router
+	node     *node                         // the face of router; nil without a listener
+	natives  []func(grpc.ServiceRegistrar) // of WithStreams
+	attached *attach.Node                  // bindings, and links to where they come from
+	calls    *pool                         // for messages
+	streams  *pool                         // for streams and settlements, which must not wait for calls
+	base     context.Context
+	cancel   context.CancelFunc // ends base, and with it what spawn started
+	opening  context.Context    // of attempts to make links; ends as Close begins
+	shut     context.CancelFunc // ends opening
+	work     sync.WaitGroup     // goroutines of connections and streams; Close waits for them
 
 	mu     sync.Mutex // guards closed, and adding to work
 	closed bool
@@ -102,7 +109,14 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
-	a.calls = newPool(a, trust)
+	a.opening, a.shut = context.WithCancel(a.base)
+	a.calls, a.streams = newPool(a, trust), newPool(a, trust)
+	a.attached = &attach.Node{
+		Router: a.router, Patience: a.limits.write, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+	}
+	if a.homes.Only() != nil {
+		a.attached.Told = s.Connected
+	}
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
@@ -122,11 +136,8 @@ func (a *adapter) start(ctx context.Context) error {
 		}
 	}
 	if only := a.homes.Only(); only != nil {
-		c, err := a.calls.get(ctx, only.Endpoints()[0])
-		if err != nil {
-			return err
-		}
-		c.done()
+		_, err := a.attached.Link(ctx, only.Endpoints()[0])
+		return err
 	}
 	return nil
 }
@@ -157,6 +168,25 @@ func (a *adapter) Addr() string {
 	return a.node.listener.Addr().String()
 }
 
+// Ping asks the home of everything whether it is healthy; a node that is its own home is, until Close.
+func (a *adapter) Ping(ctx context.Context) error {
+	only := a.homes.Only()
+	switch {
+	case a.isClosed():
+		return transport.ErrClosed
+	case only == nil:
+		return nil
+	}
+	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around}
+	if err := a.call(ctx, only, c, ""); err != nil {
+		return err
+	}
+	if c.failed != nil && c.failed.Code() != codes.Unimplemented { // a server that tells nothing of its health, but answers
+		return errorOf(c.failed, c.trailer)
+	}
+	return nil
+}
+
 func (a *adapter) Close(ctx context.Context) error {
 	a.mu.Lock()
 	if a.closed {
@@ -165,15 +195,18 @@ func (a *adapter) Close(ctx context.Context) error {
 	}
 	a.closed = true
 	a.mu.Unlock()
+	a.shut()
 	if a.node != nil {
 		a.node.stopListening()
 	}
+	a.attached.Close(ctx)
 	a.cancel()
 	err := a.router.Close(ctx)
 	if a.node != nil {
 		err = errors.Join(err, a.node.close(ctx))
 	}
 	a.calls.close()
+	a.streams.close()
 	return errors.Join(err, wait(ctx, &a.work))
 }
 

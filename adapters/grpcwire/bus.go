@@ -1,10 +1,13 @@
 package grpcwire
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"strings"
+	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/polywire/polywire/transport"
@@ -19,6 +22,11 @@ const (
 	busSend    = "/polywire.v1.Bus/Send"
 	busPublish = "/polywire.v1.Bus/Publish"
 	busRequest = "/polywire.v1.Bus/Request"
+	busGather  = "/polywire.v1.Bus/Gather"
+	busAttach  = "/polywire.v1.Bus/Attach"
+	busLink    = "/polywire.v1.Bus/Link"
+
+	healthCheck = "/grpc.health.v1.Health/Check"
 )
 
 // Fields of polywire.v1.Message.
@@ -34,6 +42,59 @@ const (
 const (
 	fieldKey protowire.Number = iota + 1
 	fieldValue
+)
+
+// Fields of polywire.v1.Status, which is google.rpc.Status and what that lacks.
+const (
+	statusCode protowire.Number = iota + 1
+	statusMessage
+	statusDetail
+	statusRetry // microseconds
+	statusNobody
+)
+
+// Fields of google.protobuf.Any.
+const (
+	anyType protowire.Number = iota + 1
+	anyValue
+)
+
+// Fields of polywire.v1.Answers.
+const (
+	answersMessage protowire.Number = iota + 1
+	answersEnd
+)
+
+// Fields of polywire.v1.Attaching.
+const (
+	attachingOpen protowire.Number = iota + 1
+	attachingAccept
+	attachingRelease
+	attachingSilent
+	attachingAnswer
+	attachingStop
+)
+
+// Fields of polywire.v1.Open.
+const (
+	openPattern protowire.Number = iota + 1
+	openGroup
+	openHandle
+	openCredit
+)
+
+// Fields of polywire.v1.Answer, and of polywire.v1.Delivery.
+const (
+	answerNumber protowire.Number = iota + 1
+	answerMessage
+	deliveryReply
+	deliveryGather
+)
+
+// Fields of polywire.v1.Delivering.
+const (
+	deliveringDelivery protowire.Number = iota + 1
+	deliveringCancel
 )
 
 // A protoField is one field of a message of Protobuf: a number, or bytes.
@@ -110,7 +171,60 @@ func appendMessage(b []byte, e *transport.Envelope) []byte {
 			b = appendField(b, messageField, key, value)
 		}
 	}
+	if e.Err != nil {
+		b = appendBytes(b, messageError, appendError(nil, e.Err))
+	}
 	return b
+}
+
+func appendError(b []byte, e *transport.Error) []byte {
+	b = appendNumber(b, statusCode, uint64(e.Code))
+	b = appendText(b, statusMessage, e.Message)
+	for _, d := range e.Details {
+		b = appendBytes(b, statusDetail, appendBytes(appendText(nil, anyType, d.Type), anyValue, d.Data))
+	}
+	if e.RetryAfter > 0 {
+		b = appendNumber(b, statusRetry, uint64(e.RetryAfter/time.Microsecond))
+	}
+	if errors.Is(e, transport.ErrNoHandler) {
+		b = appendNumber(b, statusNobody, 1)
+	}
+	return b
+}
+
+// readError reads a polywire.v1.Status. What is no code is unknown.
+func readError(b []byte) *transport.Error {
+	e := &transport.Error{Code: transport.CodeUnknown}
+	for f := range fieldsOf(b) {
+		switch f.number {
+		case statusCode:
+			e.Code = codeOf(codes.Code(min(f.value, 99)))
+		case statusMessage:
+			e.Message = string(f.bytes)
+		case statusDetail:
+			e.Details = append(e.Details, readDetail(f.bytes))
+		case statusRetry:
+			e.RetryAfter = time.Duration(min(f.value, uint64(24*time.Hour/time.Microsecond))) * time.Microsecond
+		case statusNobody:
+			if f.value == 1 {
+				return transport.CodeUnavailable.Errorf("%w", transport.ErrNoHandler)
+			}
+		}
+	}
+	return e
+}
+
+func readDetail(b []byte) transport.Detail {
+	var d transport.Detail
+	for f := range fieldsOf(b) {
+		switch f.number {
+		case anyType:
+			d.Type = string(f.bytes)
+		case anyValue:
+			d.Data = bytes.Clone(f.bytes)
+		}
+	}
+	return d
 }
 
 // carried reports whether one of Envelope.Fields is a Field of a Message. Others have a place of their own, or are not a peer's to set.
@@ -145,6 +259,8 @@ func readMessage(b []byte) (*transport.Envelope, error) {
 			e.SetField(typeKey, string(f.bytes))
 		case messageBody:
 			e.Body = f.bytes
+		case messageError:
+			e.Err = readError(f.bytes)
 		case messageField:
 			key, value := readField(f.bytes)
 			size += len(key) + len(value)

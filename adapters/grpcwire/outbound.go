@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
@@ -34,7 +35,7 @@ func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.En
 		if err != nil || first(c.trailer, reasonKey) != queueFull {
 			return c.outcome(ctx, err)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := attach.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if own.Timeout = time.Until(due); own.Timeout <= 0 {
@@ -43,19 +44,22 @@ func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.En
 	}
 }
 
-func (a *adapter) Publish(context.Context, *transport.Envelope) error {
-	return transport.CodeUnimplemented.Errorf("Features.Publish is missing: use another transport for topics")
-}
-
-func (a *adapter) Gather(context.Context, *transport.Envelope, func(*transport.Envelope)) error {
-	return transport.CodeUnimplemented.Errorf("Features.Gather is missing: use another transport for topics")
-}
-
-func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.Sink) (transport.Bound, error) {
-	if b.Kind == transport.KindQueue && taken(b.Pattern) {
-		return nil, invalid("%s is a method of gRPC's own, or of the bus: give the destination another name", b.Pattern)
+func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
+	home := a.homes.Of(e.Destination)
+	if home == nil {
+		return a.router.Publish(ctx, e)
 	}
-	return a.router.Bind(ctx, b, sink)
+	c := &call{method: busPublish, out: payload{data: appendMessage(nil, e), owned: true}, limit: a.limits.around}
+	return c.outcome(ctx, a.call(ctx, home, c, e.Key))
+}
+
+// Gather returns once all subscriptions have the message. The answers follow.
+func (a *adapter) Gather(ctx context.Context, e *transport.Envelope, reply func(*transport.Envelope)) error {
+	home := a.homes.Of(e.Destination)
+	if home == nil {
+		return a.router.Gather(ctx, e, reply)
+	}
+	return a.gatherFrom(ctx, home, e, reply)
 }
 
 // Request calls the method that the destination stands for and takes its answer for the handler's.
@@ -120,12 +124,16 @@ func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key stri
 		if err == nil {
 			err = a.invoke(ctx, peer, c)
 			peer.done()
+			if err != nil && ctx.Err() == nil {
+				a.attached.Suspect(host, err)
+			}
 			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		failed = err
+		a.attached.Suspect(host, err)
 	}
 	return failed
 }
@@ -186,15 +194,4 @@ func (c *call) reply(fallback string) (*transport.Envelope, error) {
 	e.Body = c.in.data
 	e.SetField(typeKey, mediaType(c.header, fallback))
 	return e, takeFields(c.header, c.trailer, e)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -54,8 +54,16 @@ func (v *visit) route() error {
 	switch v.method {
 	case busSend:
 		return v.accept(transport.KindQueue, v.send)
+	case busPublish:
+		return v.accept(transport.KindTopic, v.n.a.router.Publish)
 	case busRequest:
 		return v.busRequest()
+	case busGather:
+		return v.gather()
+	case busAttach:
+		return v.attach()
+	case busLink:
+		return v.link()
 	}
 	return v.request()
 }
@@ -85,6 +93,10 @@ func methodOf(destination string) string {
 // taken reports whether a destination's method is one of a node's own.
 func taken(destination string) bool {
 	return strings.HasPrefix(destination, busService+".") || strings.HasPrefix(destination, "grpc.health.v1.") || strings.HasPrefix(destination, "grpc.reflection.")
+}
+
+func takenError(destination string) error {
+	return invalid("%s is a method of gRPC's own, or of the bus: give the destination another name", destination)
 }
 
 // receive reads the one message of a unary call.

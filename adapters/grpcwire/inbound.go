@@ -1,0 +1,36 @@
+package grpcwire
+
+import (
+	"context"
+
+	"github.com/polywire/polywire/transport"
+)
+
+func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink) (transport.Bound, error) {
+	local, hosts, err := a.sources(&spec)
+	if err != nil {
+		return nil, err
+	}
+	return a.attached.Bind(ctx, spec, sink, local, hosts)
+}
+
+// sources says where what a binding wants comes from.
+func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, err error) {
+	switch spec.Kind {
+	case transport.KindTopic:
+		for _, p := range a.homes.Publishers(spec.Pattern) {
+			hosts = append(hosts, p.Endpoints()...)
+		}
+		return a.homes.Local(), hosts, nil
+	case transport.KindQueue:
+		if taken(spec.Pattern) {
+			return false, nil, takenError(spec.Pattern)
+		}
+		home, err := a.homes.Invited(spec.Pattern)
+		if home == nil || err != nil {
+			return err == nil, nil, err
+		}
+		return false, home.Endpoints(), nil
+	}
+	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
+}
