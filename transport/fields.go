@@ -217,13 +217,16 @@ func formatTimeout(d time.Duration) string {
 	if d%time.Microsecond > 0 && us < math.MaxInt64/time.Microsecond {
 		us++
 	}
-	return strconv.FormatInt(int64(us), 10) + "us"
+	var room [24]byte
+	return string(append(strconv.AppendInt(room[:0], int64(us), 10), "us"...))
 }
 
 // parseTimeout reads what formatTimeout writes, and a Go duration or whole milliseconds for those who write by hand.
 func parseTimeout(s string) (time.Duration, error) {
-	if n, err := strconv.ParseUint(s, 10, 40); err == nil {
-		return time.Duration(n) * time.Millisecond, nil
+	if last := len(s) - 1; last >= 0 && s[last] >= '0' && s[last] <= '9' { // else an error would be made in vain
+		if n, err := strconv.ParseUint(s, 10, 40); err == nil {
+			return time.Duration(n) * time.Millisecond, nil
+		}
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
