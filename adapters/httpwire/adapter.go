@@ -100,6 +100,10 @@ type adapter struct {
 }
 
 func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+	return openWithin(ctx, s, defaultLimits())
+}
+
+func openWithin(ctx context.Context, s transport.Setup, l limits) (transport.Adapter, error) {
 	opts, err := parseOptions(s.URL)
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
 		}
 	}
 	a := &adapter{
-		opts: opts, limits: defaultLimits(), setup: s, router: router.New(router.Options{}),
+		opts: opts, limits: l, setup: s, router: router.New(router.Options{}),
 		home:     &access.Identity{Proof: access.ProofHome},
 		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
 	}

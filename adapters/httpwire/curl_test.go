@@ -164,6 +164,23 @@ stream = urllib.request.urlopen(base + "/subscribe/news.%3E", timeout=20)
 assert post("/publish/news.local", b"\xff\x00").status == 202
 line = json.loads(next(l for l in stream if l.strip()))
 assert line["destination"] == "news.local" and line["body64"] == "/wA=", line
+def events(path):
+    name, data = None, []
+    for line in urllib.request.urlopen(urllib.request.Request(base + path, headers={"Accept": "text/event-stream"}), timeout=20):
+        field, _, value = line.decode().rstrip("\n").partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            data.append(value)
+        elif field == "retry":
+            assert 1000 <= int(value) <= 3000, value
+            assert post("/publish/news.local", b"two\nlines", {"Polywire-Id": "e-1"}).status == 202
+        elif field == "id":
+            name = value
+        elif field == "" and data:
+            yield name, json.loads("\n".join(data))
+            data = []
+event = next(events("/subscribe/news.%3E"))
+assert event[0] == "e-1" and event[1]["body"] == "two\nlines", event
 print("ok")
 `
 

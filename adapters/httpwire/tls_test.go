@@ -22,6 +22,12 @@ func newParty(t testing.TB, trusts, issuer *tlstest.Authority) party {
 	return p
 }
 
+// newAnonymousParty trusts an authority of its own, which nobody else knows.
+func newAnonymousParty(t testing.TB) party {
+	ours := tlstest.NewAuthority(t)
+	return newParty(t, ours, ours)
+}
+
 func (p party) options() string {
 	return url.Values{"ca": {p.ca}, "cert": {p.cert}, "key": {p.key}}.Encode()
 }

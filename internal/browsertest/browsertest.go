@@ -73,11 +73,11 @@ func Show(t testing.TB, url string, r *Report) string {
 		t.Fatalf("%s --version: %v", path, err)
 	}
 	t.Logf("%s", strings.TrimSpace(string(version)))
-	dir, err := os.MkdirTemp("", "browsertest")
+	dir, err := os.MkdirTemp("", "browsertest") //nolint:usetesting // the browser may still write there: what is left harms nobody
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir) // the browser may still write there: what is left harms nobody
+	defer func() { _ = os.RemoveAll(dir) }()
 	cmd := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
 		"--user-data-dir="+dir, "--enable-logging=stderr", "--remote-debugging-port=0", url)
 	var log bytes.Buffer
@@ -86,15 +86,19 @@ func Show(t testing.TB, url string, r *Report) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the browser, which cancel kills
+	var failed error
+	ended := make(chan struct{}) // closed once failed is written
+	go func() {                  // ends with the browser, which cancel kills
+		defer close(ended)
+		failed = cmd.Wait()
+	}()
 	select {
 	case told := <-r.told:
 		cancel()
 		<-ended
 		return told
-	case err := <-ended:
-		t.Fatalf("the browser ended before its page reported: %v\n%s", err, console(log.String()))
+	case <-ended:
+		t.Fatalf("the browser ended before its page reported: %v\n%s", failed, console(log.String()))
 	}
 	return ""
 }
