@@ -217,3 +217,30 @@ func (g *grant) allows(id *Identity) bool {
 	}
 	return false
 }
+
+// Allowed lists whom the rules let do verb with a destination, or with all of a pattern, as in Rule.Who, sorted; for tools that explain a configuration.
+func (r *Rules) Allowed(verb Verb, destination string) []string {
+	t := r.verbs[verb]
+	if t == nil {
+		return nil
+	}
+	g := t.decides(destination)
+	if g == nil {
+		return nil
+	}
+	var who []string
+	for name := range g.names {
+		who = append(who, name)
+	}
+	for group := range g.groups {
+		who = append(who, "@"+group)
+	}
+	if g.known {
+		who = append(who, Known)
+	}
+	if g.everybody {
+		who = append(who, Everybody)
+	}
+	slices.Sort(who)
+	return who
+}

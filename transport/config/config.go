@@ -9,6 +9,7 @@ import (
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	fallback   *route     // what defaults say; its pattern is empty
 	routes     []*route   // the narrower before those that include it
 	profiles   []string
+	guard      *guard              // nil asks nobody
 	unowned    []transport.Service // paths of contracts that no service of the file owns
 }
 
@@ -46,6 +48,9 @@ type wire struct {
 	codec    string
 	compress *compression // nil is none
 	features transport.Features
+
+	credentials *credentials  // nil shows nothing
+	rules       *access.Rules // nil asks nobody what they may
 }
 
 // A service is one of the file's services.
@@ -81,6 +86,7 @@ type Route struct {
 	Codec     string             `json:"codec,omitempty"`
 	Compress  string             `json:"compress,omitempty"` // as "zstd from 1KiB on, agreed"; "" is not at all
 	Timeout   time.Duration      `json:"timeout,omitempty"`  // bounds every call; 0 is none beside the library's own
+	Access    string             `json:"access,omitempty"`   // whom rules let do what, of those who come by this transport; "" asks nobody
 	Path      string             `json:"path,omitempty"`     // verb and path of REST, of one destination that has them
 	Adapter   string             `json:"adapter"`            // as in Features
 	Features  transport.Features `json:"-"`
@@ -126,14 +132,15 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 // Route tells what applies to destination: the narrowest route that fits it,
 // else the defaults. A dead-letter destination goes where its messages come from.
 func (c *Config) Route(destination string) Route {
-	r := c.public(c.route(destination))
+	r := c.public(c.route(destination), destination)
 	r.Path = c.pathOf(destination)
 	return r
 }
 
-func (c *Config) public(r *route) Route {
+// public tells of r what applies to a destination, or to all of a pattern.
+func (c *Config) public(r *route, destination string) Route {
 	return Route{
-		Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
+		Access: r.access(undead(destination)), Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
 		Codec: r.codec, Compress: r.wire.compress.String(), Timeout: r.timeout, Features: r.wire.features, Adapter: r.wire.features.Adapter,
 	}
 }

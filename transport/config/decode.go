@@ -18,9 +18,9 @@ const maxPatterns = 1000
 
 // Keys of the mappings of a file.
 var (
-	documentKeys  = []string{"version", "transports", "services", "defaults", "routes", "profiles"}
-	profileKeys   = []string{"transports", "services", "defaults", "routes"}
-	transportKeys = []string{"url", "codec", "compress"}
+	documentKeys  = []string{"version", "transports", "services", "defaults", "routes", "access", "profiles"}
+	profileKeys   = []string{"transports", "services", "defaults", "routes", "access"}
+	transportKeys = []string{"url", "codec", "compress", "credentials"}
 	serviceKeys   = []string{"owns", "listen", "endpoints", "paths"}
 	routeKeys     = []string{"transport", "codec", "timeout"}
 )
@@ -64,6 +64,7 @@ func (d *decoder) document(root *value) {
 	d.version(merged)
 	d.sections(merged, "")
 	d.services()
+	d.guards()
 	if len(d.found) == 0 {
 		d.contractPaths()
 	}
@@ -84,6 +85,7 @@ func (d *decoder) sections(v *value, under string) {
 	d.transports(v, at("transports"))
 	d.serviceTable(v.get("services"), at("services"))
 	d.routes(v, at)
+	d.access(v.get("access"), at("access"))
 }
 
 func (d *decoder) version(v *value) {
@@ -109,7 +111,9 @@ func (d *decoder) transports(v *value, path string) {
 		}
 		w := &wire{position: e.position, name: e.key}
 		w.codec, w.compress = d.codec(e.val, at), d.compression(e.val, at)
+		d.credentials(w, e.val, at)
 		if d.url(w, e.val, at+".url") && d.final {
+			d.checkCredentials(w)
 			d.config.transports = append(d.config.transports, w)
 		}
 	}

@@ -78,10 +78,10 @@ func patternsOf(from, to *Config) []string {
 func (c *Config) covering(pattern string) Route {
 	for _, r := range c.routes {
 		if glob.Includes(r.pattern, pattern) {
-			return c.public(r)
+			return c.public(r, pattern)
 		}
 	}
-	return c.public(c.fallback)
+	return c.public(c.fallback, pattern)
 }
 
 func compare(destination string, o *contract.Operation, from, to Route) Change {
@@ -150,6 +150,9 @@ func (c *Change) settings() {
 	if c.From.Compress != c.To.Compress {
 		c.Differs = append(c.Differs, Difference{"compress", fmt.Sprintf("bodies travel %s, where it was %s; %s", compressed(c.To), compressed(c.From), readers(c.To))})
 	}
+	if c.From.Access != c.To.Access {
+		c.Differs = append(c.Differs, Difference{"access", fmt.Sprintf("peers may %s, where it was %s", orAll(c.To.Access), orAll(c.From.Access))})
+	}
 	if c.From.Path != c.To.Path {
 		c.Differs = append(c.Differs, Difference{"path", fmt.Sprintf("on REST it is %s, where it was %s", orNoPath(c.To.Path), orNoPath(c.From.Path))})
 	}
@@ -181,6 +184,13 @@ func orNone(codec string) string {
 		return "no codec"
 	}
 	return codec
+}
+
+func orAll(access string) string {
+	if access == "" {
+		return "all that the wire lets them"
+	}
+	return access
 }
 
 func orNoPath(rule string) string {

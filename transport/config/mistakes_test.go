@@ -28,12 +28,12 @@ var mistakes = map[string]struct{ file, want string }{
 	},
 	"unknown key": {
 		head + "route: {}\n",
-		`taxi.yaml:4:1: unknown key "route" (known: defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
+		`taxi.yaml:4:1: unknown key "route" (known: access, defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
 	},
 	"unknown inner key": {
 		"version: 1\ntransports:\n  a: {ur: \"inproc://\"}\n",
 		`taxi.yaml:3:3: transports.a.url: is missing: say where the transport is, as "amqp://localhost:5672"
-taxi.yaml:3:7: transports.a: unknown key "ur" (known: codec, compress, url); did you mean "url"?`,
+taxi.yaml:3:7: transports.a: unknown key "ur" (known: codec, compress, credentials, url); did you mean "url"?`,
 	},
 	"unknown transport": {
 		head + "routes:\n  x.y: {transport: b}\n",
@@ -164,7 +164,7 @@ taxi.yaml:9:7: services.s.paths["x.*"]: destination "x.*" has a wildcard: wildca
 		"version: 1\ntransports:\n  a: {url: \"htp://x\", codec: jsn}\nroute: {}\n",
 		`taxi.yaml:3:12: transports.a.url: unknown scheme "htp" (known: direct, inproc, kafka, kafkas)
 taxi.yaml:3:30: transports.a.codec: unknown codec "jsn" (known: json); did you mean "json"?
-taxi.yaml:4:1: unknown key "route" (known: defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
+taxi.yaml:4:1: unknown key "route" (known: access, defaults, profiles, routes, services, transports, version); did you mean "routes"?`,
 	},
 }
 

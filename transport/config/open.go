@@ -18,6 +18,9 @@ func (c *Config) Open(ctx context.Context, opts ...transport.Option) (*Bus, erro
 	opts = append(opts[:len(opts):len(opts)], c.identity())
 	for _, w := range c.used() {
 		key := w.url + " " + w.compress.String()
+		if c.policy(w) != nil {
+			key += " " + w.name
+		}
 		l := opened[key]
 		if l == nil {
 			conn, err := c.connect(ctx, w, opts)
@@ -35,7 +38,7 @@ func (c *Config) Open(ctx context.Context, opts ...transport.Option) (*Bus, erro
 }
 
 func (c *Config) connect(ctx context.Context, w *wire, opts []transport.Option) (*transport.Conn, error) {
-	opts, err := c.compressed(w, opts)
+	opts, err := c.compressed(w, c.admitted(w, opts))
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func TestTheSchemaTakesWhatParseTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := schema(t)
-	for name, text := range map[string][]byte{"Init": config.Init(), "the taxi's": taxi, "two": []byte(two), "compressing": []byte(compressing)} {
+	for name, text := range map[string][]byte{"Init": config.Init(), "the taxi's": taxi, "two": []byte(two), "compressing": []byte(compressing), "guarding": []byte(guarding)} {
 		if err := s.Validate(instance(t, text)); err != nil {
 			t.Errorf("the schema refuses %s: %v", name, err)
 		}
@@ -65,6 +65,9 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"a compression":      "version: 1\ntransports: {a: {url: \"inproc://\", compress: {algorithm: zstd, level: 3}}}",
 		"a threshold":        "version: 1\ntransports: {a: {url: \"inproc://\", compress: {algorithm: zstd, threshold: 1kb}}}",
 		"no algorithm":       "version: 1\ntransports: {a: {url: \"inproc://\", compress: {threshold: 1KiB}}}",
+		"a verb":             "version: 1\ntransports: {a: {url: \"inproc://\"}}\naccess: {rules: [{who: [anyone], may: [listen], what: [a]}]}",
+		"a rule of nobody":   "version: 1\ntransports: {a: {url: \"inproc://\"}}\naccess: {rules: [{may: [send], what: [a]}]}",
+		"a common name":      "version: 1\ntransports: {a: {url: \"inproc://\"}}\naccess: {certificates: {\"CN=orders\": orders}}",
 		"no URL":             "version: 1\ntransports: {a: {codec: json}}",
 		"a wrong type":       "version: 1\ntransports: {a: {url: 7}}",
 		"a wrong pattern":    "version: 1\ntransports: {a: {url: \"inproc://\"}}\nroutes: {\"a..b\": {transport: a}}",
