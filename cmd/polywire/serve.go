@@ -48,6 +48,7 @@ after what it has begun.`,
 		return conn.Drain(context.WithoutCancel(cmd.Context()))
 	}
 	t.flags(cmd.Flags())
+	cmd.Flags().StringVar(&t.tokens, "tokens", "", "`FILE` of hashed tokens: only who shows one may call")
 	cmd.Flags().StringVarP(&data, "data", "d", "{}", "`JSON` of the reply, @FILE, or - for standard input")
 	return cmd
 }

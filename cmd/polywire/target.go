@@ -23,6 +23,8 @@ type target struct {
 	profile string
 	service string
 	serve   []string
+	shows   showing
+	tokens  string // file of those who may call
 
 	reached atomic.Bool // a message passed all checks, so an error is the other side's
 }
@@ -31,6 +33,7 @@ func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVarP(&t.url, "transport", "t", "inproc://", "`URL` of the transport")
 	f.StringVar(&t.file, "config", "", "configuration `FILE`, in place of a URL")
 	t.fileFlags(f)
+	t.shows.flags(f)
 	f.StringArrayVar(&t.serve, "serve", nil, "`NAME=echo`, NAME=reply:JSON or NAME=fail:CODE: serve NAME in this process too")
 }
 
@@ -71,8 +74,12 @@ func (t *target) connect(ctx context.Context) (connection, error) {
 			return next(ctx, op, msg)
 		}
 	})
+	policy, err := t.policy()
+	if err != nil {
+		return nil, err
+	}
 	if t.file == "" {
-		conn, err := t.a.registry.Open(ctx, t.url, watch)
+		conn, err := t.a.registry.Open(ctx, t.url, watch, transport.WithAccess(policy))
 		if err != nil {
 			return nil, t.explain(err)
 		}
