@@ -31,7 +31,7 @@ func (v *visit) rest() error {
 	}
 	reply, err := v.n.a.router.Request(ctx, e)
 	if document := m.Destination == rest.OpenAPI || m.Destination == rest.TryIt; document && errors.Is(err, transport.ErrNoHandler) {
-		err = transport.CodeNotFound.Errorf("this node describes nothing here: handle %s with openapi.Handler", m.Destination)
+		err = transport.CodeNotFound.Errorf("this node describes nothing here: serve its documents with openapi.Serve")
 	}
 	if err != nil {
 		return err
@@ -144,6 +144,11 @@ func (v *visit) restReply(e, reply *transport.Envelope) {
 	}
 	if v.reads() {
 		h.Add("Vary", accept)
+	}
+	if e.Destination == rest.OpenAPI || e.Destination == rest.TryIt {
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "frame-ancestors 'self'")
+		h.Set("Referrer-Policy", "no-referrer")
 	}
 	v.write(status, body)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/codecs/schema"
 	"github.com/polywire/polywire/transport/contract"
+	"github.com/polywire/polywire/transport/contract/openapi"
 )
 
 func (a *app) schemaCommand() *cobra.Command {
@@ -41,34 +42,29 @@ func (a *app) schemaExportCommand() *cobra.Command {
 	v.output = "json"
 	var file string
 	formats := slices.Sorted(maps.Keys(exporters()))
+	formats = append(formats, "openapi")
 	cmd := &cobra.Command{
 		Use:   "export " + strings.Join(formats, "|") + " [DESTINATION|TYPE]",
-		Short: "Write the types of an API as .proto, JSON Schema or Avro schema",
+		Short: "Write the types of an API as .proto, JSON Schema or Avro schema, or the API as OpenAPI",
 		Long: `Writes what the messages of an API look like, for programs that are not written with polywire: all structs
-of the description, the types of one destination, or one type. AsyncAPI is not there yet.`,
+of the description, the types of one destination, or one type. openapi is of the whole API, as HTTP offers it. AsyncAPI is not there yet.`,
 		Example: `  polywire schema export proto --api shop.json -o shop.proto
+  polywire schema export openapi --api shop.json -o openapi.json
   polywire schema export jsonschema --api describe -t http://localhost:8080 shop.order`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		export := exporters()[args[0]]
-		if export == nil {
+		if export == nil && args[0] != "openapi" {
 			return usage(fmt.Errorf("format %.32q is not known (known: %s)", args[0], strings.Join(formats, ", ")))
 		}
 		d, err := v.apart(cmd.Context())
 		if err != nil {
 			return err
 		}
-		t, err := picked(d, args[1:])
+		out, err := exported(d, args, export)
 		if err != nil {
 			return err
-		}
-		if t == nil && args[0] == "avro" {
-			return usage(errors.New("an Avro schema is of one type: name it, or a destination"))
-		}
-		out, err := export(d.Types, t)
-		if err != nil {
-			return codecError(err)
 		}
 		if file != "" {
 			return os.WriteFile(file, out, 0o644) //nolint:gosec // a schema is for all to read
@@ -81,6 +77,32 @@ of the description, the types of one destination, or one type. AsyncAPI is not t
 	cmd.Flags().Var(&v.timeout, "timeout", "`TIME` for the question of describe")
 	cmd.Flags().StringVarP(&file, "output", "o", "", "`FILE` to write; standard output without it")
 	return cmd
+}
+
+// exported is what args, a format and maybe a name, ask of d. A nil export stands for openapi.
+func exported(d *contract.Description, args []string, export func(schema.Types, *schema.Type) ([]byte, error)) ([]byte, error) {
+	if export == nil {
+		if len(args) > 1 {
+			return nil, usage(errors.New("OpenAPI is of the whole API: leave the name out"))
+		}
+		out, err := openapi.Document(d)
+		if err != nil {
+			return nil, usage(err)
+		}
+		return out, nil
+	}
+	t, err := picked(d, args[1:])
+	if err != nil {
+		return nil, err
+	}
+	if t == nil && args[0] == "avro" {
+		return nil, usage(errors.New("an Avro schema is of one type: name it, or a destination"))
+	}
+	out, err := export(d.Types, t)
+	if err != nil {
+		return nil, codecError(err)
+	}
+	return out, nil
 }
 
 // apart returns the description that --api names, with a connection only if it takes one.
