@@ -20,6 +20,7 @@ import (
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/config"
 	"github.com/polywire/polywire/transport/contract"
+	"github.com/polywire/polywire/transport/contract/openapi"
 	"github.com/polywire/polywire/transport/middleware/compress"
 )
 
@@ -33,13 +34,15 @@ const riderName = "rider"
 type part struct {
 	name  string
 	start func(ctx context.Context, bus contract.Bus, log api.Log) error
+
+	offers *contract.Service // nil for one that listens alone
 }
 
 // parts are the services, in an order in which each finds those that it subscribes to.
 func parts() []part {
 	return []part{
-		{"accounts", accounts.Start}, {"trips", trips.Start}, {"dispatch", dispatch.Start},
-		{"drivers", drivers.Start}, {"notifications", notifications.Start},
+		{"accounts", accounts.Start, api.Accounts}, {"trips", trips.Start, api.Trips}, {"dispatch", dispatch.Start, api.Dispatch},
+		{"drivers", drivers.Start, nil}, {"notifications", notifications.Start, nil},
 	}
 }
 
@@ -101,7 +104,7 @@ func (s *system) start(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := parts()[i].start(ctx, bus, s.line.log); err != nil {
+		if err := s.serve(ctx, bus, parts()[i]); err != nil {
 			return errors.Join(err, bus.Close())
 		}
 		s.running[name] = bus
@@ -146,7 +149,23 @@ func (s *system) startAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return describe(ctx, bus, api.Accounts, api.Trips, api.Dispatch)
+}
+
+// serve starts a part on a bus of its own.
+func (s *system) serve(ctx context.Context, bus *config.Bus, p part) error {
+	if err := p.start(ctx, bus, s.line.log); err != nil || p.offers == nil {
+		return err
+	}
+	return describe(ctx, bus, p.offers)
+}
+
+// describe lets browsers and tools of OpenAPI see what services offer, where HTTP carries it.
+func describe(ctx context.Context, bus *config.Bus, services ...*contract.Service) error {
+	if bus.Features(services[0].Name()).Adapter != "http" {
+		return nil
+	}
+	return openapi.Serve(ctx, bus, services...)
 }
 
 // halt drains one service.

@@ -114,15 +114,19 @@ type TripCompleted struct {
 // The endpoints, by style. Keys keep the events of one trip in order.
 var (
 	// One way: the rider does not wait.
-	Pickup = contract.NewQueue[PickupRequest]("trip.pickup", contract.KeyOf(func(p *PickupRequest) string { return p.Trip }))
-	Finish = contract.NewQueue[TripFinished]("trip.finish", contract.KeyOf(func(f *TripFinished) string { return f.Trip }))
+	Pickup = contract.NewQueue[PickupRequest]("trip.pickup", contract.KeyOf(func(p *PickupRequest) string { return p.Trip }),
+		contract.HTTP("PUT /trips/{trip}"), contract.Param("trip", func(p *PickupRequest) *string { return &p.Trip }))
+	Finish = contract.NewQueue[TripFinished]("trip.finish", contract.KeyOf(func(f *TripFinished) string { return f.Trip }),
+		contract.HTTP("POST /trips/{trip}:finish"), contract.Param("trip", func(f *TripFinished) *string { return &f.Trip }))
 
 	// Request and response: no trip without a verified account.
 	Verify = contract.NewMethod[VerifyRequest, Account]("account.verify", contract.Idempotent(),
-		contract.Fails[NotAllowed](transport.CodePermissionDenied))
+		contract.Fails[NotAllowed](transport.CodePermissionDenied),
+		contract.HTTP("GET /accounts/{rider}"), contract.Param("rider", func(v *VerifyRequest) *string { return &v.Rider }))
 
 	// Request and asynchronous response: the payment takes its time.
-	MakeReceipt = contract.NewMethod[ReceiptRequest, Receipt]("account.receipt", contract.Idempotent())
+	MakeReceipt = contract.NewMethod[ReceiptRequest, Receipt]("account.receipt", contract.Idempotent(),
+		contract.HTTP("PUT /trips/{trip}/receipt"), contract.Param("trip", func(r *ReceiptRequest) *string { return &r.Trip }))
 
 	// Publish and subscribe: whoever cares, listens.
 	Created   = contract.NewTopic[TripCreated]("trip.created", contract.KeyOf(func(t *TripCreated) string { return t.Trip }))
