@@ -3,8 +3,8 @@
 //
 //	go run ./examples/taxi
 //
-// The same services run as five processes, over HTTP, RabbitMQ or Kafka, by
-// configuration alone; README.md tells how.
+// The same services run as five processes, over HTTP, gRPC, RabbitMQ or
+// Kafka, by configuration alone; README.md tells how.
 package main
 
 import (
@@ -42,7 +42,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("taxi", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.config, "config", "", "configuration `file`; the one beside the source without it")
-	f.StringVar(&o.profile, "profile", "", "`profile` of the file: http, rest, amqp or kafka; in one process without it")
+	f.StringVar(&o.profile, "profile", "", "`profile` of the file: http, rest, grpc, amqp or kafka; in one process without it")
 	f.StringVar(&o.codec, "codec", "", "`codec` of all messages, in place of the file's")
 	f.StringVar(&o.service, "service", "", "run one `service` alone: accounts, trips, dispatch, drivers, notifications, or rider, who takes the ride")
 	f.BoolVar(&o.split, "split", false, "give each service connections of its own, as if it were a process")

@@ -41,6 +41,7 @@ func wires(t *testing.T, test func(t *testing.T, w wire)) {
 	t.Run("inproc", func(t *testing.T) { test(t, wire{}) })
 	t.Run("http", func(t *testing.T) { test(t, wire{"http", ports(t), false}) })
 	t.Run("rest", func(t *testing.T) { test(t, wire{"rest", ports(t), false}) })
+	t.Run("grpc", func(t *testing.T) { test(t, wire{"grpc", ports(t), false}) })
 	t.Run("amqp", func(t *testing.T) { test(t, broker(t, "amqp", brokertest.RabbitMQ(), "TAXI_AMQP_URL")) })
 	t.Run("kafka", func(t *testing.T) { test(t, broker(t, "kafka", brokertest.Kafka(), "TAXI_KAFKA_URL")) })
 }
@@ -125,7 +126,7 @@ func TestARideEndsTheSameOverEveryTransport(t *testing.T) {
 func TestARideEndsTheSameInEveryFormat(t *testing.T) {
 	for _, c := range codecs.Codecs() {
 		t.Run(c.Name(), func(t *testing.T) {
-			for _, w := range []wire{{}, {"http", ports(t), false}, {"rest", ports(t), false}} {
+			for _, w := range []wire{{}, {"http", ports(t), false}, {"rest", ports(t), false}, {"grpc", ports(t), false}} {
 				out, _ := take(t, w, "-split", "-codec", c.Name())
 				if got := text(t, out); !strings.HasPrefix(got, ridden) {
 					t.Errorf("got\n%s\nwant it to begin with\n%s", got, ridden)
@@ -147,6 +148,7 @@ func TestAnOrderWhileTheServiceIsDownIsKeptByABrokerAndRefusedElsewhere(t *testi
 		"":     "inproc: send trip.pickup: unavailable: no handler for this destination",
 		"http": "http: send trip.pickup: unavailable: 127.0.0.1:",
 		"rest": "http: send trip.pickup: unavailable: 127.0.0.1:",
+		"grpc": "grpc: send trip.pickup: unavailable: 127.0.0.1:",
 	}
 	wires(t, func(t *testing.T, w wire) {
 		out, timeline := take(t, w, "-scene", "outage")

@@ -202,7 +202,7 @@ func (s *system) rider(ctx context.Context) (r *rider, leave func(), err error) 
 
 // outage orders a ride while the trips service is down, and starts that again.
 //
-// A broker keeps the order, and the ride takes place. In memory and over HTTP the order is
+// A broker keeps the order, and the ride takes place. In memory, over HTTP and gRPC the order is
 // refused with an error that says why, and the rider orders again.
 func (s *system) outage(ctx context.Context) (*outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.patience)

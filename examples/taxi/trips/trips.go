@@ -52,7 +52,8 @@ func (s *service) pickup(ctx context.Context, in *api.PickupRequest) error {
 		return s.declined.Publish(ctx, &api.TripDeclined{Trip: in.Trip, Reason: refused.Error()})
 	}
 	if err != nil {
-		return err // comes again
+		s.log("trips", "request/response", "nobody says who %s is, so the order comes again: %v", in.Rider, err)
+		return err
 	}
 	s.mu.Lock()
 	s.trips[in.Trip] = trip{rider: in.Rider, name: account.Name}
