@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"sync"
 	"time"
 
@@ -189,10 +190,19 @@ func unavailable(host string, err error) *transport.Error {
 		return transport.CodeUnauthenticated.Errorf("%s ended the handshake of TLS; where it asks for a certificate, give cert and key that it trusts: %w", host, op.Err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, err)
+		return transport.CodeUnavailable.Errorf("%s closed the connection: %w", host, &silenced{err})
 	}
-	return transport.CodeUnavailable.Errorf("%s cannot be reached: %w", host, err)
+	return transport.CodeUnavailable.Errorf("%s cannot be reached: %w", host, &silenced{err})
 }
+
+// A silenced error shows nothing of what it quotes: net/http quotes the lines of
+// a header that it cannot read, and what stands there is nobody's to see.
+type silenced struct{ error }
+
+func (s *silenced) Unwrap() error { return s.error }
+func (s *silenced) Error() string { return quoted.ReplaceAllLiteralString(s.error.Error(), "…") }
+
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
 
 // suspect tells the link to host that a call could not reach it.
 func (a *adapter) suspect(host string, err error) {

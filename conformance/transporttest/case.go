@@ -74,7 +74,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		rawCases(), reconnectCases(), cutCases(), networkCases(), hostileCases(), resourceCases(),
+		rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -89,7 +89,7 @@ func cutSweep(most int) func(context.Context, *Env) error {
 		}
 		for d, n := range []int64{traffic.Up, traffic.Down} {
 			step := e.step(n, most)
-			for at := int64(0); at <= n && ctx.Err() == nil; at += step {
+			for at := int64(0); at <= n && ctx.Err() == nil && !e.failed(); at += step {
 				offsets <- [2]int64{int64(d), at}
 			}
 		}
@@ -282,7 +282,7 @@ func (c *chancers) open(ctx context.Context, p *faultproxy.Proxy) Conn {
 
 func (c *chancers) run(ctx context.Context, p *faultproxy.Proxy, caller int) {
 	var conn Conn
-	for i := 0; i < c.n && ctx.Err() == nil; {
+	for i := 0; i < c.n && ctx.Err() == nil && !c.e.failed(); {
 		if conn == nil {
 			conn = c.open(ctx, p)
 			continue

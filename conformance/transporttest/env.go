@@ -254,6 +254,13 @@ func (e *Env) Errorf(format string, args ...any) {
 
 const maxFailures = 10
 
+// failed reports whether the case has failed already.
+func (e *Env) failed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.failures) > 0
+}
+
 // Fatalf records a failure and stops the case, as testing.T's does.
 func (e *Env) Fatalf(format string, args ...any) {
 	e.Errorf(format, args...)

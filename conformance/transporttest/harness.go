@@ -43,9 +43,9 @@ type Harness struct {
 	// connection to the listener that Raw dials. What answers it says no more than the wire does.
 	Request func(destination string, body []byte) []byte
 
-	// HTTP2 lists the header fields of a request for destination, pseudo fields
-	// first, where the listener that Raw dials takes HTTP/2 from its first byte.
-	HTTP2 func(destination string) []HTTP2Field
+	// HTTP2 is a request for destination, where the listener that Raw dials takes HTTP/2
+	// from its first byte: its header fields, pseudo fields first, and what goes into frames of DATA.
+	HTTP2 func(destination string, body []byte) (fields []HTTP2Field, data []byte)
 
 	// Crowded is New with a listener that serves n connections at once.
 	Crowded func(ctx context.Context, n int) (server, client *transport.Conn, err error)

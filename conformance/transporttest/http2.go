@@ -1,6 +1,9 @@
 package transporttest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"net"
+)
 
 // An HTTP2Field is one header field, in lower case; pseudo fields begin with a colon.
 type HTTP2Field struct{ Name, Value string }
@@ -52,9 +55,31 @@ func appendText(b []byte, s string) []byte {
 	return append(append(b, byte(n)), s...)
 }
 
+// maxFrame is the largest payload that everybody takes.
+const maxFrame = 16 << 10
+
+// appendRequest appends the frames of one request, which ends its stream.
+func appendRequest(b []byte, stream uint32, fields []HTTP2Field, data []byte) []byte {
+	b = appendFrame(b, frameHeaders, flagEndHeaders, stream, appendFields(nil, fields))
+	for ; len(data) > maxFrame; data = data[maxFrame:] {
+		b = appendFrame(b, frameData, 0, stream, data[:maxFrame])
+	}
+	return appendFrame(b, frameData, flagEndStream, stream, data)
+}
+
 // HTTP2Request is a whole connection of HTTP/2 with one request, in bytes: for [Harness].Request.
-func HTTP2Request(fields []HTTP2Field, body []byte) []byte {
-	b := appendFrame([]byte(http2Preface), frameSettings, 0, 0, nil)
-	b = appendFrame(b, frameHeaders, flagEndHeaders, 1, appendFields(nil, fields))
-	return appendFrame(b, frameData, flagEndStream, 1, body)
+func HTTP2Request(fields []HTTP2Field, data []byte) []byte {
+	return appendRequest(appendHello(nil), 1, fields, data)
+}
+
+// appendHello appends how a client begins a connection.
+func appendHello(b []byte) []byte {
+	return appendFrame(append(b, http2Preface...), frameSettings, 0, 0, nil)
+}
+
+// deaf makes c hold as little as it can of what nobody reads.
+func deaf(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetReadBuffer(4 << 10) // smaller is a wish, not a need
+	}
 }

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -18,13 +19,17 @@ type Fault struct {
 	Cases  []string // that must notice; empty is all must cases of the rules, of which one suffices
 	Except string   // a feature without which the fault cannot show; empty is none
 
+	Abilities []string // of the Harness, without which it cannot show
+
 	adapter func() *hooks             // state of one run; all adapters of the run share it
 	setup   func(*transport.Setup)    // changes what adapters are opened with
 	conn    func(Conn) Conn           // wraps the Conn itself
 	options func() []transport.Option // middleware
+	raw     func(server *transport.Conn, c net.Conn) net.Conn
 }
 
-// Seam says where the fault sits: "adapter", "setup", "conn" or "middleware".
+// Seam says where the fault sits: "adapter", "setup", "conn", "middleware", or
+// "listener", before what strangers dial.
 func (f *Fault) Seam() string {
 	switch {
 	case f.adapter != nil:
@@ -33,6 +38,8 @@ func (f *Fault) Seam() string {
 		return "setup"
 	case f.conn != nil:
 		return "conn"
+	case f.raw != nil:
+		return "listener"
 	}
 	return "middleware"
 }
@@ -60,6 +67,15 @@ func (f *Fault) wrap(factory transport.Factory) transport.Factory {
 // seed puts the fault around h, whose factory it wraps already.
 func (f *Fault) seed(h Harness) Harness {
 	h.wrap = f.conn
+	if dial := h.Raw; dial != nil && f.raw != nil {
+		h.Raw = func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
+			c, err := dial(ctx, server)
+			if err != nil {
+				return nil, err
+			}
+			return f.raw(server, c), nil
+		}
+	}
 	if f.options == nil {
 		return h
 	}
@@ -91,7 +107,15 @@ type Verdict struct {
 // factory, and fails t for every fault that no must case notices, and for every case that fails without
 // a fault. make is called once for each case, and must put wrap around the factory that it opens with. With
 // Harness.Synctest all cases run in bubbles, so that waiting costs nothing.
+//
+// Faults whose abilities the Harness lacks are left out.
 func Mutate(t *testing.T, make func(wrap func(transport.Factory) transport.Factory) Harness) []Verdict {
+	t.Helper()
+	return MutateBy(t, Faults(), make)
+}
+
+// MutateBy is Mutate with some faults alone, as those of the network on a wire whose cases take real time.
+func MutateBy(t *testing.T, faults []Fault, make func(wrap func(transport.Factory) transport.Factory) Harness) []Verdict {
 	t.Helper()
 	m := &mutation{t: t, make: make, healthy: map[string]string{}}
 	for _, c := range Cases() {
@@ -106,7 +130,7 @@ func Mutate(t *testing.T, make func(wrap func(transport.Factory) transport.Facto
 	}
 	m.features = probe.features
 	var verdicts []Verdict
-	for _, f := range Faults() {
+	for _, f := range faults {
 		verdicts = append(verdicts, m.try(&f))
 	}
 	t.Log(scores(verdicts))
@@ -151,6 +175,10 @@ func (m *mutation) try(f *Fault) Verdict {
 	v := Verdict{Fault: f.Name, Rules: f.Rules, Seam: f.Seam()}
 	if f.Except != "" && !m.features.Has(f.Except) {
 		v.Why = "left out: Features." + f.Except + " is not declared"
+		return v
+	}
+	if lacks := m.harness(f).lacks(&Case{Abilities: f.Abilities}); lacks != "" {
+		v.Why = "left out: the harness has no ability " + lacks
 		return v
 	}
 	for i := range m.cases {

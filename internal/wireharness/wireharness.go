@@ -6,6 +6,7 @@ package wireharness
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -29,16 +30,37 @@ type Node struct {
 // HTTP is the harness of a node of HTTP.
 func (n Node) HTTP() transporttest.Harness {
 	h := n.harness()
-	h.HTTP2 = func(destination string) []transporttest.HTTP2Field {
+	h.HTTP2 = func(destination string, body []byte) ([]transporttest.HTTP2Field, []byte) {
 		return []transporttest.HTTP2Field{
 			{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: n.Scheme}, {Name: ":authority", Value: "localhost"}, {Name: ":path", Value: "/request/" + destination},
-		}
+		}, body
 	}
 	h.Request = func(destination string, body []byte) []byte {
 		if n.TLS != nil {
-			return transporttest.HTTP2Request(h.HTTP2(destination), body)
+			return transporttest.HTTP2Request(h.HTTP2(destination, body))
 		}
 		return fmt.Appendf(nil, "POST /request/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", destination, len(body), body)
+	}
+	return h
+}
+
+// GRPC is the harness of a node of gRPC.
+func (n Node) GRPC() transporttest.Harness {
+	h := n.harness()
+	h.HTTP2 = func(destination string, body []byte) ([]transporttest.HTTP2Field, []byte) {
+		scheme := "http"
+		if n.TLS != nil {
+			scheme = "https"
+		}
+		dot := strings.LastIndexByte(destination, '.')
+		data := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))) //nolint:gosec // a test's body
+		return []transporttest.HTTP2Field{
+			{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: scheme}, {Name: ":authority", Value: "localhost"},
+			{Name: ":path", Value: "/" + destination[:dot] + "/" + destination[dot+1:]}, {Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+		}, append(data, body...)
+	}
+	h.Request = func(destination string, body []byte) []byte {
+		return transporttest.HTTP2Request(h.HTTP2(destination, body))
 	}
 	return h
 }

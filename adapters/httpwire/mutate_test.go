@@ -1,0 +1,24 @@
+package httpwire
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/internal/wireharness"
+	"github.com/polywire/polywire/transport"
+)
+
+// TestEverySeededFaultOfTheNetworkIsNoticed proves the suite's cases of the network, which need one.
+func TestEverySeededFaultOfTheNetworkIsNoticed(t *testing.T) {
+	if os.Getenv("POLYWIRE_TEST_FAULTS") == "" {
+		t.Skip("it takes half a minute: set POLYWIRE_TEST_FAULTS=1")
+	}
+	faults := slices.DeleteFunc(transporttest.Faults(), func(f transporttest.Fault) bool { return len(f.Abilities) == 0 })
+	transporttest.MutateBy(t, faults, func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
+		h := wireharness.Node{Registry: transport.NewRegistry(wrap(Factory())), Scheme: "http"}.HTTP()
+		h.Scale = 0.2
+		return h
+	})
+}
