@@ -38,9 +38,10 @@ func strangerCases() []Case {
 	}
 }
 
-// busy makes requests until stop, and returns what was wrong with them: an error, or one in a hundred that took longer than most.
-func (e *Env) busy(ctx context.Context, c Conn, dest string, most time.Duration, stop <-chan struct{}) error {
+// busy makes requests until stop, and returns what was wrong with them: an error, or one in a hundred that took longer than ten ticks.
+func (e *Env) busy(ctx context.Context, c Conn, dest string, stop <-chan struct{}) error {
 	var slow, all int
+	most := 10 * e.Tick
 	for {
 		start := time.Now()
 		if _, err := c.Request(ctx, &transport.Message{Destination: dest, Body: []byte("served")}); err != nil {
@@ -72,7 +73,7 @@ func (e *Env) meanwhile(ctx context.Context, f func()) error {
 	sub := e.Handle(ctx, server, dest, echo)
 	defer func() { _ = sub.Close(ctx) }()
 	stop, served := make(chan struct{}), make(chan error, 1)
-	go func() { served <- e.busy(ctx, client, dest, 10*e.Tick, stop) }() // ends by stop
+	go func() { served <- e.busy(ctx, client, dest, stop) }() // ends by stop
 	f()
 	close(stop)
 	return <-served
