@@ -136,6 +136,7 @@ func (v *visit) restReply(e, reply *transport.Envelope) {
 		status, body = http.StatusNotModified, nil
 		h.Del(contentType)
 	case v.reads() && !accepts(v.r.Header.Values(accept), own.ContentType):
+		h.Del(etag) // of what is not sent
 		status, body = v.restError(e, unacceptable(own.ContentType))
 	case place != "" && !v.reads():
 		status = http.StatusCreated

@@ -88,8 +88,7 @@ func (v *visit) fail(err error) {
 	wrong := new(wrongMethod)
 	if errors.As(err, &wrong) {
 		h.Set("Allow", wrong.allowed)
-		_, body := encodeError(h, transport.CodeUnimplemented.Errorf("this path takes %s alone", wrong.allowed))
-		v.write(http.StatusMethodNotAllowed, body)
+		v.write(encodeProblem(h, transport.CodeUnimplemented.Errorf("this path takes %s alone", wrong.allowed), http.StatusMethodNotAllowed))
 		return
 	}
 	status, body := encodeError(h, asError(err))
