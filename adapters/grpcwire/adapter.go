@@ -108,6 +108,9 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 	if err != nil {
 		return nil, err
 	}
+	if err = a.checkCredentials(); err != nil {
+		return nil, err
+	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
 	a.calls, a.streams = newPool(a, trust), newPool(a, trust)

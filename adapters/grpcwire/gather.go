@@ -8,6 +8,7 @@ import (
 
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // Why a gather has ended, on the wire.
@@ -48,11 +49,12 @@ func (g *answers) next() ([]*transport.Envelope, bool) {
 
 // gather serves polywire.v1.Bus/Gather: an empty message once all subscriptions have it, then answers, many together under load, then why it ended.
 func (v *visit) gather() error {
-	e, in, err := v.message(transport.KindTopic)
+	e, in, err := v.message(access.Gather)
 	if err != nil {
 		in.free()
 		return err
 	}
+	defer v.live()()
 	ctx, cancel := v.timed(e)
 	defer cancel()
 	g := &answers{wake: make(chan struct{}, 1)}
@@ -75,6 +77,9 @@ func (v *visit) gather() error {
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
+			if err := v.ended(); err != nil {
+				return err
+			}
 			_ = v.stream.SendMsg(&payload{data: appendNumber(nil, answersEnd, endDeadline), owned: true}) // a caller that is gone needs no end
 			return nil
 		case <-v.n.closing:

@@ -2,6 +2,8 @@ package grpcwire
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -30,10 +32,19 @@ type clientStream struct {
 func (a *adapter) newStream(ctx context.Context, c *conn, desc *grpc.StreamDesc, method string, first []byte) (*clientStream, error) {
 	s := &clientStream{a: a, c: c}
 	s.ctx, s.cancel = context.WithCancel(withMetadata(ctx, messageKey, ""))
-	var err error
-	s.ClientStream, err = c.cc.NewStream(s.ctx, desc, method, grpc.ForceCodecV2(passThrough{}), received(a.setup.MaxBody+a.limits.around+a.limits.batch))
+	shown, err := a.shown(s.ctx, c.host)
+	if err != nil {
+		s.done()
+		return nil, err
+	}
+	s.ClientStream, err = c.cc.NewStream(shown, desc, method, grpc.ForceCodecV2(passThrough{}), received(a.setup.MaxBody+a.limits.around+a.limits.batch))
 	if err == nil {
 		err = s.SendMsg(&payload{data: first, owned: true})
+	}
+	if errors.Is(err, io.EOF) { // refused before it was read: the answer tells why
+		if err = s.RecvMsg(&payload{}); err == nil {
+			err = io.ErrUnexpectedEOF
+		}
 	}
 	if err == nil && !desc.ClientStreams {
 		err = s.CloseSend()

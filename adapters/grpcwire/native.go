@@ -1,11 +1,11 @@
 package grpcwire
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
 	"github.com/polywire/polywire/transport"
 )
@@ -49,11 +49,15 @@ func (r *registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 // native is where every stream comes in that is not of the bus, health or reflection.
 func (n *node) native(serve grpc.StreamHandler) grpc.StreamHandler {
 	return func(srv any, stream grpc.ServerStream) error {
+		v := n.visit(stream)
 		if !n.enter() {
-			s, _ := statusOf(transport.ErrClosed, false)
-			return status.ErrorProto(s)
+			return v.statusError(transport.ErrClosed)
 		}
 		defer n.serving.Done()
-		return serve(srv, stream)
+		err := v.nativeStream(func(s grpc.ServerStream) error { return serve(srv, s) })
+		if refused := new(transport.Error); errors.As(err, &refused) {
+			return v.statusError(refused)
+		}
+		return err
 	}
 }

@@ -122,7 +122,12 @@ func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key stri
 	for _, host := range home.Order(key) {
 		peer, err := a.calls.get(ctx, host)
 		if err == nil {
-			err = a.invoke(ctx, peer, c)
+			shown, refused := a.shown(ctx, host)
+			if refused != nil {
+				peer.done()
+				return refused
+			}
+			err = a.invoke(shown, peer, c)
 			peer.done()
 			if err != nil && ctx.Err() == nil {
 				a.attached.Suspect(host, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 const (
@@ -28,11 +29,12 @@ type visit struct {
 	ctx    context.Context
 	method string
 	md     metadata.MD
-	ours   bool // a Conn of polywire calls
+	ours   bool             // a Conn of polywire calls
+	peer   *access.Identity // set by authenticate
 }
 
-// serve is where every call and stream comes in that is not of health or reflection.
-func (n *node) serve(_ any, stream grpc.ServerStream) error {
+// visit begins one.
+func (n *node) visit(stream grpc.ServerStream) *visit {
 	ctx := stream.Context()
 	v := &visit{n: n, stream: stream, ctx: ctx}
 	v.md, _ = metadata.FromIncomingContext(ctx)
@@ -40,6 +42,12 @@ func (n *node) serve(_ any, stream grpc.ServerStream) error {
 	if s := grpc.ServerTransportStreamFromContext(ctx); s != nil {
 		v.method = s.Method()
 	}
+	return v
+}
+
+// serve is where every call and stream comes in that is not of health or reflection.
+func (n *node) serve(_ any, stream grpc.ServerStream) error {
+	v := n.visit(stream)
 	if !n.enter() {
 		return v.statusError(transport.ErrClosed)
 	}
@@ -51,19 +59,23 @@ func (n *node) serve(_ any, stream grpc.ServerStream) error {
 }
 
 func (v *visit) route() error {
+	if v.method == busLink {
+		return v.link() // whoever reaches the node may see whether it lives
+	}
+	if err := v.authenticate(); err != nil {
+		return err
+	}
 	switch v.method {
 	case busSend:
-		return v.accept(transport.KindQueue, v.send)
+		return v.accept(access.Send, v.send)
 	case busPublish:
-		return v.accept(transport.KindTopic, v.n.a.router.Publish)
+		return v.accept(access.Publish, v.n.a.router.Publish)
 	case busRequest:
 		return v.busRequest()
 	case busGather:
 		return v.gather()
 	case busAttach:
 		return v.attach()
-	case busLink:
-		return v.link()
 	}
 	return v.request()
 }
@@ -119,11 +131,14 @@ func (v *visit) request() error {
 	if err != nil {
 		return err
 	}
+	if err := v.admit(access.Request, destination); err != nil {
+		return err
+	}
 	in := &payload{borrow: true}
 	if err := v.receive(in); err != nil {
 		return err
 	}
-	e := &transport.Envelope{Kind: transport.KindQueue}
+	e := &transport.Envelope{Kind: transport.KindQueue, Peer: v.peer}
 	e.Destination, e.Body = destination, in.data
 	if len(e.Body) > v.n.a.setup.MaxBody {
 		in.free()
@@ -166,6 +181,9 @@ func (v *visit) complete(e *transport.Envelope) error {
 	if e.ReplyTo != "" {
 		if err := transport.CheckDestination(e.ReplyTo); err != nil {
 			return invalid("reply-to: %w", err)
+		}
+		if err := v.admit(access.Send, e.ReplyTo); err != nil {
+			return err
 		}
 	}
 	if e.ID == "" || len(e.ID) > maxID {
@@ -211,22 +229,28 @@ func (v *visit) answer(reply *transport.Envelope) error {
 }
 
 // message reads the message of a unary call of the bus.
-func (v *visit) message(kind transport.Kind) (*transport.Envelope, *payload, error) {
+func (v *visit) message(verb access.Verb) (*transport.Envelope, *payload, error) {
 	in := &payload{borrow: true}
 	if err := v.receive(in); err != nil {
 		return nil, in, err
 	}
-	e, err := v.busMessage(in.data, kind)
+	e, err := v.busMessage(in.data, verb)
 	return e, in, err
 }
 
-func (v *visit) busMessage(b []byte, kind transport.Kind) (*transport.Envelope, error) {
+func (v *visit) busMessage(b []byte, verb access.Verb) (*transport.Envelope, error) {
 	e, err := readMessage(b)
 	if err != nil {
 		return nil, err
 	}
-	e.Kind = kind
+	e.Kind, e.Peer = transport.KindQueue, v.peer
+	if verb == access.Publish || verb == access.Gather {
+		e.Kind = transport.KindTopic
+	}
 	if err := transport.CheckDestination(e.Destination); err != nil {
+		return nil, err
+	}
+	if err := v.admit(verb, e.Destination); err != nil {
 		return nil, err
 	}
 	if len(e.Body) > v.n.a.setup.MaxBody {
@@ -235,8 +259,8 @@ func (v *visit) busMessage(b []byte, kind transport.Kind) (*transport.Envelope, 
 	return e, v.complete(e)
 }
 
-func (v *visit) accept(kind transport.Kind, verb func(context.Context, *transport.Envelope) error) error {
-	e, in, err := v.message(kind)
+func (v *visit) accept(as access.Verb, verb func(context.Context, *transport.Envelope) error) error {
+	e, in, err := v.message(as)
 	defer in.free()
 	if err != nil {
 		return err
@@ -260,7 +284,7 @@ func (v *visit) send(ctx context.Context, e *transport.Envelope) error {
 
 // busRequest serves a request to a destination that no method stands for.
 func (v *visit) busRequest() error {
-	e, in, err := v.message(transport.KindQueue)
+	e, in, err := v.message(access.Request)
 	if err != nil {
 		in.free()
 		return err

@@ -19,6 +19,7 @@ func (v *visit) attach() error {
 	if err != nil {
 		return err
 	}
+	defer v.live()()
 	out := attach.NewOutlet(false)
 	bound, err := v.n.a.router.Bind(v.ctx, b, out)
 	if err != nil {
@@ -46,13 +47,11 @@ func (v *visit) opening() (transport.Binding, error) {
 		return b, invalid("credit: say how many messages may be unsettled at once")
 	case b.Group != "" && (len(b.Group) > 48 || strings.Contains(b.Group, ".") || transport.CheckDestination(b.Group) != nil):
 		return b, invalid("group %.64q: use 1 to 48 of [A-Za-z0-9_-]", b.Group)
-	case b.Kind == transport.KindQueue && !v.n.a.opts.attach:
-		return b, transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
 	case b.Kind == transport.KindQueue && taken(b.Pattern):
 		return b, takenError(b.Pattern)
 	}
 	b.Credit = min(b.Credit, v.n.a.limits.credit)
-	return b, nil
+	return b, v.attaches(&b)
 }
 
 // A stream is one attachment of a visitor.
@@ -80,7 +79,7 @@ func (s *stream) watch() error {
 		case err := <-s.ended:
 			return err
 		case <-s.v.ctx.Done():
-			return nil
+			return s.v.ended()
 		case <-s.v.n.closing:
 			return transport.ErrClosed
 		}

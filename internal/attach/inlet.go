@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // defaultTimeout is that of a message that came without one.
@@ -30,6 +31,7 @@ type Inlet struct {
 	remote *Remote
 	link   *Link
 	line   Line
+	home   *access.Identity // Peer of what comes: the home asked who may
 	life   context.Context
 	end    context.CancelFunc
 	wake   chan struct{} // room for one; written by tell, read by Settling
@@ -45,7 +47,8 @@ type Inlet struct {
 
 // NewInlet makes the inlet of a stream that r has opened by l. It ends with base at the latest.
 func NewInlet(base context.Context, r *Remote, l *Link, line Line) *Inlet {
-	t := &Inlet{remote: r, link: l, line: line, wake: make(chan struct{}, 1), open: map[uint64]*delivery{}}
+	home := &access.Identity{Proof: access.ProofHome}
+	t := &Inlet{remote: r, link: l, line: line, home: home, wake: make(chan struct{}, 1), open: map[uint64]*delivery{}}
 	t.life, t.end = context.WithCancel(base)
 	return t
 }
@@ -59,6 +62,7 @@ func (t *Inlet) Take(n uint64, e *transport.Envelope, reply bool) error {
 	if e.Timeout <= 0 {
 		e.Timeout = defaultTimeout
 	}
+	e.Peer = t.home
 	d := &delivery{t: t, n: n, env: e, ctx: context.Background()}
 	if reply {
 		e.ReplyAddress = "attached/" + strconv.FormatUint(n, 10)

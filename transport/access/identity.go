@@ -60,6 +60,15 @@ func Peer(ctx context.Context) *Identity {
 	return nil
 }
 
+// WithPeer gives Peer id to return, for handlers that the core does not call, as those of generated gRPC streams.
+func WithPeer(ctx context.Context, id *Identity) context.Context {
+	return context.WithValue(ctx, hooks.Handling{}, peerOf{id})
+}
+
+type peerOf struct{ id *Identity }
+
+func (p peerOf) Peer() *Identity { return p.id }
+
 // Evidence is what a peer shows of itself with a request, or as it opens a stream.
 // Printed, it shows none of it.
 type Evidence struct {
