@@ -30,7 +30,7 @@ func shortLimits() limits {
 }
 
 // limited opens a node with limits of its own, which echoes what is sent to echo.
-func limited(t *testing.T, options string, l limits) *adapter {
+func limited(t testing.TB, options string, l limits) *adapter {
 	t.Helper()
 	u, err := url.Parse("http://?listen=127.0.0.1:0" + options)
 	if err != nil {
