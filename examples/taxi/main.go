@@ -35,6 +35,7 @@ type options struct {
 	rides                  int
 	patience               time.Duration
 	output                 string
+	page, trips, dispatch  string
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -44,7 +45,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.config, "config", "", "configuration `file`; the one beside the source without it")
 	f.StringVar(&o.profile, "profile", "", "`profile` of the file: http, rest, grpc, amqp or kafka; in one process without it")
 	f.StringVar(&o.codec, "codec", "", "`codec` of all messages, in place of the file's")
-	f.StringVar(&o.service, "service", "", "run one `service` alone: accounts, trips, dispatch, drivers, notifications, or rider, who takes the ride")
+	f.StringVar(&o.service, "service", "", "run one `service` alone: accounts, trips, dispatch, drivers, notifications, or rider, who takes the ride, or page, which shows rides to browsers")
+	f.StringVar(&o.page, "page", "127.0.0.1:8090", "`address` of the page")
+	f.StringVar(&o.trips, "trips", "http://127.0.0.1:8082", "`URL` at which the page finds the trips service")
+	f.StringVar(&o.dispatch, "dispatch", "http://127.0.0.1:8083", "`URL` at which the page finds the dispatch service")
 	f.BoolVar(&o.split, "split", false, "give each service connections of its own, as if it were a process")
 	f.StringVar(&o.scene, "scene", "ride", "ride, or outage: a ride is ordered while the trips service is down")
 	f.StringVar(&o.trip, "trip", time.Now().UTC().Format("150405.000"), "`id` of the trip")
@@ -97,6 +101,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // play runs what the flags ask for; the outcome is nil for a service alone.
 func play(ctx context.Context, o *options, stdout, stderr io.Writer) (*outcome, error) {
+	if o.service == pageName {
+		return nil, watch(ctx, o, stderr)
+	}
 	lines := stdout
 	if o.output == "json" || o.service != "" {
 		lines = stderr
