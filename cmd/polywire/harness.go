@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	adapters "github.com/polywire/polywire/adapters/all"
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/internal/wireharness"
 	"github.com/polywire/polywire/transport"
 )
@@ -36,8 +38,10 @@ func (a *app) harness(where string) (transporttest.Harness, error) {
 	case f.Durable: // a broker: opening is slow, and its messages are
 		h.Share, h.Scale, h.Tick = true, 0.2, 200*time.Millisecond
 		h.Ignore = []string{"kgo.(*brokerCxn).handleResps", "kgo.(*broker).handleReqs", "kgo.(*source).", "kgo.(*Client).PollRecords"} // of the Kafka client: end with their answer
-	case u.Scheme == "http" && u.Host == "":
-		h = a.nodes()
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host == "":
+		if h, err = a.nodes(u); err != nil {
+			return h, err
+		}
 	case f.InProcess:
 		h = inMemory(where)
 	}
@@ -45,13 +49,33 @@ func (a *app) harness(where string) (transporttest.Harness, error) {
 	return h, nil
 }
 
-// nodes makes a harness of a node of HTTP, on a free port, and its client.
-func (a *app) nodes() transporttest.Harness {
-	h := wireharness.Node{Registry: a.registry, Scheme: "http", Listen: "attach"}.HTTP()
-	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
-		return bare(ctx, &url.URL{Scheme: "http", Host: server.Addr()})
+// nodes makes a harness of a node of HTTP, on a free port, and its client, both with the options of u.
+func (a *app) nodes(u *url.URL) (transporttest.Harness, error) {
+	listen, dial := u.Query(), url.Values{}
+	listen.Del("listen")
+	listen.Set("attach", "true")
+	var files tlsfiles.Files
+	for name, values := range listen {
+		if files.Set(name, values[0]) || name == "http" {
+			dial[name] = values
+		}
 	}
-	return h
+	n := wireharness.Node{Registry: a.registry, Scheme: u.Scheme, Listen: listen.Encode(), Dial: dial.Encode()}
+	if u.Scheme == "https" {
+		if !dial.Has("cert") || !dial.Has("key") || !dial.Has("ca") {
+			return transporttest.Harness{}, usage(errors.New("conform opens a node of https itself: name files by ?cert=, &key= and &ca=, of a certificate for 127.0.0.1"))
+		}
+		var err error
+		if n.TLS, err = files.Client(); err != nil {
+			return transporttest.Harness{}, usage(err)
+		}
+		n.TLS.NextProtos = []string{"h2"}
+	}
+	h := n.HTTP()
+	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
+		return bare(ctx, &url.URL{Scheme: u.Scheme, Host: server.Addr(), RawQuery: n.Dial})
+	}
+	return h, nil
 }
 
 // inMemory makes a harness of one process, whose connections can be cut.
