@@ -12,56 +12,36 @@ import (
 
 	"github.com/polywire/polywire/conformance/transporttest"
 	"github.com/polywire/polywire/internal/tlsfiles/tlstest"
+	"github.com/polywire/polywire/internal/wireharness"
 	"github.com/polywire/polywire/transport"
 )
 
 // TestConformance runs the suite between a node and its client, which also attaches handlers there.
 func TestConformance(t *testing.T) {
-	transporttest.Run(t, harness(t, "grpc://", ""))
+	reg := transport.NewRegistry(Factory())
+	h := harness(wireharness.Node{Registry: reg, Scheme: "grpc", Listen: "attach"})
+	h.Stub = stub(t, reg)
+	transporttest.Run(t, h)
 }
 
-// TestConformanceWithTLS runs it with a certificate on both sides.
+// TestConformanceWithTLS runs it with a certificate on both sides. What strangers say to a listener it has said above.
 func TestConformanceWithTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Issue(t, "node")
 	files := "ca=" + ca.File + "&clientca=" + ca.File + "&cert=" + cert + "&key=" + key
-	h := harness(t, "grpcs://", files)
-	h.Name = "grpcs"
+	reg := transport.NewRegistry(Factory())
+	h := harness(wireharness.Node{Registry: reg, Scheme: "grpcs", Listen: "attach&" + files, Dial: files})
+	h.Stub = stub(t, reg)
+	h.Sealed, h.Request, h.HTTP2, h.Crowded = true, nil, nil, nil
 	transporttest.Run(t, h)
 }
 
-// harness makes two ends that speak scheme, with files.
-func harness(t *testing.T, scheme, files string) transporttest.Harness {
-	reg := transport.NewRegistry(Factory())
-	to := func(server *transport.Conn) string { return scheme + server.Addr() + "?" + files }
-	ends := transporttest.Harness{
-		Name: "grpc",
-		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
-			at := scheme + "?listen=127.0.0.1:0&attach"
-			if files != "" {
-				at += "&" + files
-			}
-			if server, err = reg.Open(ctx, at, o.Server...); err != nil {
-				return nil, nil, err
-			}
-			if client, err = reg.Open(ctx, to(server), o.Client...); err != nil {
-				_ = server.Close()
-				return nil, nil, err
-			}
-			return server, client, nil
-		},
-		Another: func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
-			return reg.Open(ctx, to(server), opts...)
-		},
-		Adapter: func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
-			return openAdapter(ctx, to(server))
-		},
-		Raw: func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr())
-		},
+func harness(n wireharness.Node) transporttest.Harness {
+	h := n.GRPC()
+	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
+		return openAdapter(ctx, n.Scheme+"://"+server.Addr()+"?"+n.Dial)
 	}
-	ends.Stub = stub(t, reg)
-	return ends
+	return h
 }
 
 // stub opens a client of a listener that speaks HTTP/2 as far as a handshake goes, and answers each request after it with script and the end.

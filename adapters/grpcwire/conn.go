@@ -141,12 +141,12 @@ func (c *conn) dial(ctx context.Context) error {
 	}
 	c.cc = cc
 	cc.Connect()
-	for {
+	for changed := false; ; changed = true {
 		s := cc.GetState()
-		switch s {
-		case connectivity.Ready:
+		switch {
+		case s == connectivity.Ready:
 			return nil
-		case connectivity.TransientFailure, connectivity.Shutdown:
+		case s == connectivity.TransientFailure, s == connectivity.Shutdown, s == connectivity.Idle && changed: // ready, and lost, unseen
 			_ = cc.Close()
 			return c.failed()
 		}
