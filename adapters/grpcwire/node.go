@@ -94,20 +94,26 @@ func (n *node) close(ctx context.Context) error {
 	return wait(ctx, &n.serving)
 }
 
-// A limitListener serves so many connections at once; more wait in the system's queue.
+// A limitListener serves so many connections at once, and closes one more at once:
+// a caller that waited in the system's queue would learn nothing until its time is up.
 type limitListener struct {
 	net.Listener
 	free chan struct{} // holds one for each connection
 }
 
 func (l *limitListener) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.free <- struct{}{}:
+			return &limitConn{Conn: c, free: l.free}, nil
+		default:
+			_ = c.Close()
+		}
 	}
-	return &limitConn{Conn: c, free: l.free}, nil
 }
 
 type limitConn struct {

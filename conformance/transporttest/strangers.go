@@ -329,6 +329,7 @@ func crowded(ctx context.Context, e *Env) error {
 			continue
 		}
 		defer func() { _ = conns[i].Close() }()
+		_ = conns[i].SetDeadline(time.Time{}) // their end is the other side's
 		_, _ = conns[i].Write(e.h.Request(dest, []byte("let me in")))
 		go func() { // ends with the connection
 			_, _ = io.Copy(io.Discard, conns[i])
