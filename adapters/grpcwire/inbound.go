@@ -11,7 +11,14 @@ func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transpo
 	if err != nil {
 		return nil, err
 	}
-	return a.attached.Bind(ctx, spec, sink, local, hosts)
+	if a.node == nil || !local || spec.Kind != transport.KindQueue {
+		return a.attached.Bind(ctx, spec, sink, local, hosts)
+	}
+	b, err := a.attached.Bind(ctx, spec, sink, local, hosts)
+	if err != nil {
+		return nil, err
+	}
+	return &counted{b, a.node.health.bound(spec.Pattern)}, nil
 }
 
 // sources says where what a binding wants comes from.

@@ -3,7 +3,6 @@ package grpcwire
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 
@@ -29,7 +28,7 @@ type registrar struct {
 
 // RegisterService takes a service; what is wrong with it is told by Open, where gRPC would end the process.
 func (r *registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	own := desc.ServiceName == busService || strings.HasPrefix(desc.ServiceName, "grpc.health.v1.") || strings.HasPrefix(desc.ServiceName, "grpc.reflection.")
+	own := taken(desc.ServiceName + ".")
 	switch {
 	case r.err != nil || len(desc.Streams) == 0:
 		return

@@ -3,6 +3,7 @@ package grpcwire
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"math"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip" // clients of strangers may compress; what they send is bounded when it is unpacked
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 )
@@ -20,6 +22,7 @@ type node struct {
 	a        *adapter
 	listener net.Listener
 	server   *grpc.Server
+	health   *checkup
 	closing  chan struct{} // closed by close; long answers end then
 	serving  sync.WaitGroup
 
@@ -29,16 +32,17 @@ type node struct {
 
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
-	n := &node{a: a, closing: make(chan struct{})}
+	n := &node{a: a, closing: make(chan struct{}), health: newCheckup()}
 	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
 	n.server = grpc.NewServer(n.options(identity)...)
 	r := &registrar{n: n}
 	for _, register := range a.natives {
 		register(r)
 	}
-	if r.err != nil {
+	healthpb.RegisterHealthServer(own{n}, n.health.server)
+	if err := errors.Join(r.err, n.register()); err != nil {
 		_ = l.Close() // nobody was let in
-		return nil, r.err
+		return nil, err
 	}
 	n.serving.Go(func() { _ = n.server.Serve(n.listener) }) // ends with the listener
 	return n, nil
@@ -88,6 +92,7 @@ func (n *node) close(ctx context.Context) error {
 	n.closed = true
 	n.mu.Unlock()
 	close(n.closing)
+	n.health.server.Shutdown()
 	soon := time.AfterFunc(n.a.limits.accepting, n.server.Stop)
 	n.server.GracefulStop() // lets answers out that are ready
 	soon.Stop()

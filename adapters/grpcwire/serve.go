@@ -102,11 +102,6 @@ func methodOf(destination string) string {
 	return "/" + destination[:i] + "/" + destination[i+1:]
 }
 
-// taken reports whether a destination's method is one of a node's own.
-func taken(destination string) bool {
-	return strings.HasPrefix(destination, busService+".") || strings.HasPrefix(destination, "grpc.health.v1.") || strings.HasPrefix(destination, "grpc.reflection.")
-}
-
 func takenError(destination string) error {
 	return invalid("%s is a method of gRPC's own, or of the bus: give the destination another name", destination)
 }

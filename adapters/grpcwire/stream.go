@@ -25,6 +25,9 @@ func (v *visit) attach() error {
 	if err != nil {
 		return err
 	}
+	if b.Kind == transport.KindQueue {
+		defer v.n.health.bound(b.Pattern)()
+	}
 	s := &stream{v: v, out: out, bound: bound, wrote: make(chan struct{}, 1), ended: make(chan error, 2), over: make(chan struct{})}
 	defer s.end()
 	v.n.serving.Add(2) // of this visit, which has entered

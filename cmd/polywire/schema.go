@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/token"
 	"maps"
 	"os"
 	"slices"
@@ -12,10 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/polywire/polywire/codecs/avrocodec"
 	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/internal/apiproto"
 	"github.com/polywire/polywire/transport/contract"
 	"github.com/polywire/polywire/transport/contract/openapi"
 )
@@ -162,23 +163,24 @@ func called(t *schema.Type) string {
 
 // exportProto writes a .proto file of t, or of all structs.
 func exportProto(types schema.Types, t *schema.Type) ([]byte, error) {
-	all := t == nil
-	if all {
-		t = everyStruct(types)
+	file, err := protoOf(types, t)
+	if err != nil {
+		return nil, err
+	}
+	text, err := protocodec.Source(file)
+	return []byte(text), err
+}
+
+func protoOf(types schema.Types, t *schema.Type) (*descriptorpb.FileDescriptorProto, error) {
+	if t == nil {
+		file, _, err := apiproto.Messages(types)
+		return file, err
 	}
 	maker, err := types.Maker(t)
 	if err != nil {
 		return nil, err
 	}
-	file, err := protocodec.New().DescriptorOf(maker.New())
-	if err != nil {
-		return nil, err
-	}
-	if all {
-		file.MessageType = file.GetMessageType()[1:] // the one that holds all others
-	}
-	text, err := protocodec.Source(file)
-	return []byte(text), err
+	return protocodec.New().DescriptorOf(maker.New())
 }
 
 // exportAvro writes the Avro schema of t.
@@ -192,20 +194,4 @@ func exportAvro(types schema.Types, t *schema.Type) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(s.String() + "\n"), nil
-}
-
-// everyStruct returns a struct that holds one of each.
-func everyStruct(types schema.Types) *schema.Type {
-	all := &schema.Type{Kind: "struct"}
-	for _, name := range slices.Sorted(maps.Keys(types)) {
-		if types[name].Kind != "struct" {
-			continue
-		}
-		field := schema.Type{Name: name, Number: len(all.Fields) + 1, Kind: "struct", Type: name, Optional: true}
-		if !token.IsIdentifier(name) {
-			field.Name = fmt.Sprintf("_%d", field.Number)
-		}
-		all.Fields = append(all.Fields, field)
-	}
-	return all
 }
