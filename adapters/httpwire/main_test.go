@@ -3,11 +3,13 @@ package httpwire
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -17,6 +19,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if where := os.Getenv(subscribersOf); where != "" { // this binary is the other side of a campaign
+		if err := beSubscribers(where); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	// net/http leaves half a second to a peer whose request it refused to read, also after Close.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
