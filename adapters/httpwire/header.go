@@ -33,45 +33,33 @@ const (
 	maxFieldBytes = 17 << 10
 )
 
+// wireFields are Envelope.Fields and the fields of HTTP that carry them.
+var wireFields = [...]struct{ key, name string }{
+	{"polywire-id", "Polywire-Id"}, {"polywire-source", "Polywire-Source"}, {"polywire-time", "Polywire-Time"}, {"polywire-timeout", timeoutField},
+	{"polywire-responder", "Polywire-Responder"}, {"polywire-key", "Polywire-Key"}, {"polywire-idempotent", "Polywire-Idempotent"},
+	{"polywire-reply-to", "Polywire-Reply-To"}, {"polywire-correlation-id", "Polywire-Correlation-Id"}, {"polywire-accept", "Polywire-Accept"},
+	{"polywire-content-type", "Polywire-Content-Type"}, {"polywire-param", paramList},
+}
+
 // wireName gives the field that carries one of Envelope.Fields, and "" for those
 // that travel otherwise: in the path, the status, the body, or not at all.
 func wireName(key string) string {
-	switch key {
-	case "polywire-id":
-		return "Polywire-Id"
-	case "polywire-source":
-		return "Polywire-Source"
-	case "polywire-reply-to":
-		return "Polywire-Reply-To"
-	case "polywire-correlation-id":
-		return "Polywire-Correlation-Id"
-	case "polywire-content-type":
-		return "Polywire-Content-Type"
-	case "polywire-accept":
-		return "Polywire-Accept"
-	case "polywire-key":
-		return "Polywire-Key"
-	case "polywire-time":
-		return "Polywire-Time"
-	case "polywire-timeout":
-		return timeoutField
-	case "polywire-idempotent":
-		return "Polywire-Idempotent"
-	case "polywire-responder":
-		return "Polywire-Responder"
-	case "polywire-param":
-		return paramList
+	for i := range wireFields {
+		if wireFields[i].key == key {
+			return wireFields[i].name
+		}
 	}
 	return ""
 }
 
 // fieldName is the inverse of wireName.
 func fieldName(name string) string {
-	key := strings.ToLower(name)
-	if wireName(key) == "" {
-		return ""
+	for i := range wireFields {
+		if wireFields[i].name == name {
+			return wireFields[i].key
+		}
 	}
-	return key
+	return ""
 }
 
 // A fieldSink takes fields of HTTP: of a request or answer, or of an event.
@@ -81,12 +69,23 @@ type fieldSink interface {
 	list(name, element string) // of headerList or paramList
 }
 
-// headerSink is the head of a request or answer.
-type headerSink http.Header
+// A head is that of a request or answer. Its values share one array.
+type head struct {
+	h      http.Header
+	values []string
+}
 
-func (h headerSink) has(name string) bool      { return h[name] != nil }
-func (h headerSink) set(name, value string)    { h[name] = []string{value} }
-func (h headerSink) list(name, element string) { h[name] = append(h[name], element) }
+func headerSink(h http.Header) *head { return &head{h, make([]string, 0, 16)} }
+
+func (s *head) has(name string) bool { return s.h[name] != nil }
+
+func (s *head) set(name, value string) {
+	s.values = append(s.values, value)
+	n := len(s.values)
+	s.h[name] = s.values[n-1 : n : n]
+}
+
+func (s *head) list(name, element string) { s.h[name] = append(s.h[name], element) }
 
 // putFields writes what e holds besides its destination, body and error. Accept
 // says whether the wire's own Accept is free to carry the message's, as it is in a request.

@@ -134,6 +134,7 @@ func asError(err error) *transport.Error {
 // encodeReply writes a reply's fields into h and returns its status and body.
 func encodeReply(h http.Header, e *transport.Envelope) (int, []byte) {
 	putFields(headerSink(h), e, false)
+	delete(h, timeoutField) // whoever waits knows how long
 	if e.Err == nil {
 		if _, has := h[contentType]; !has {
 			h[contentType] = nil // net/http guesses otherwise
@@ -210,9 +211,12 @@ func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 	if declared > int64(limit) {
 		return nil, tooLarge(limit)
 	}
+	if 0 <= declared && declared <= 256<<10 {
+		return readExactly(r, int(declared))
+	}
 	var b bytes.Buffer
 	if declared > 0 {
-		b.Grow(int(min(declared+bytes.MinRead, 256<<10)))
+		b.Grow(256 << 10)
 	}
 	if _, err := b.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
 		return nil, err
@@ -221,6 +225,18 @@ func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	return b.Bytes(), nil
+}
+
+// readExactly reads n bytes and the end, which lets net/http use the connection again.
+func readExactly(r io.Reader, n int) ([]byte, error) {
+	b := make([]byte, n+1)
+	switch got, err := io.ReadFull(r, b); {
+	case err == nil:
+		return nil, errors.New("the body is longer than was declared")
+	case got < n || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	}
+	return b[:n:n], nil
 }
 
 func tooLarge(limit int) error {
