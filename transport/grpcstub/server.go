@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -102,6 +101,9 @@ func (s *Server) register(service, name string, handler func(f format, full stri
 	s.waiting[destination] = handler(f, full)
 }
 
+// maxBinds is how many methods are put in effect at once.
+const maxBinds = 16
+
 // Start puts all services in effect that were registered since the last Start, and returns
 // when they are: what is sent afterwards arrives. When it fails, none of them is.
 func (s *Server) Start(ctx context.Context) error {
@@ -125,13 +127,32 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) start(ctx context.Context, waiting map[string]transport.Handler) (bound []*transport.Subscription, err error) {
-	for _, destination := range slices.Sorted(maps.Keys(waiting)) {
-		sub, err := s.conn.Handle(ctx, destination, waiting[destination], s.bind...)
-		if err != nil {
-			return nil, errors.Join(err, closeAll(ctx, bound))
-		}
-		bound = append(bound, sub)
+// start binds all at once, as each takes a broker a while.
+func (s *Server) start(ctx context.Context, waiting map[string]transport.Handler) ([]*transport.Subscription, error) {
+	var (
+		mu    sync.Mutex // guards bound and all
+		bound []*transport.Subscription
+		all   []error
+		binds sync.WaitGroup
+	)
+	slots := make(chan struct{}, maxBinds)
+	for destination, handler := range waiting {
+		slots <- struct{}{}
+		binds.Go(func() {
+			sub, err := s.conn.Handle(ctx, destination, handler, s.bind...)
+			<-slots
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				all = append(all, err)
+				return
+			}
+			bound = append(bound, sub)
+		})
+	}
+	binds.Wait()
+	if len(all) > 0 {
+		return nil, errors.Join(errors.Join(all...), closeAll(ctx, bound))
 	}
 	return bound, nil
 }

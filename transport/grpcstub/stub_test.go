@@ -338,3 +338,40 @@ func TestTheRouteOfABusNamesTheCodec(t *testing.T) {
 		t.Errorf("the request was %s, want MessagePack", media)
 	}
 }
+
+// moody handles destinations of conn but one, while it is in the mood.
+type moody struct {
+	*transport.Conn
+	refuses string
+}
+
+func (m *moody) Handle(ctx context.Context, destination string, h transport.Handler, opts ...transport.BindOption) (*transport.Subscription, error) {
+	if destination == m.refuses {
+		return nil, transport.CodeUnavailable.Errorf("not now")
+	}
+	return m.Conn.Handle(ctx, destination, h, opts...)
+}
+
+func TestAStartThatFailsLeavesNothingBehindAndCanBeRepeated(t *testing.T) {
+	conn, _ := inprocWire(t)
+	m := &moody{conn, "acme.accounts.v1.Accounts.Find"}
+	s, err := grpcstub.NewServer(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accountspb.RegisterAccountsServer(s, &accounts{})
+	if err := s.Start(t.Context()); !errors.Is(err, transport.CodeUnavailable) {
+		t.Fatalf("got %v, want Unavailable", err)
+	}
+	c := stubs(t, conn)
+	if _, err := c.Verify(t.Context(), request("7")); !errors.Is(err, transport.ErrNoHandler) {
+		t.Errorf("after a start that failed: got %v, want ErrNoHandler", err)
+	}
+	m.refuses = ""
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Verify(t.Context(), request("7")); err != nil {
+		t.Error(err)
+	}
+}
