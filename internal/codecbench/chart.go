@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"math"
 	"strings"
+
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 // Measures of charts in units of their view boxes, which are pixels unless a page is narrow.
@@ -91,7 +93,7 @@ func speedChart(row Row, pairs []pair) template.HTML {
 		x := at(math.Pow(10, e))
 		d.rule("grid", [2]float64{x, topHeight}, [2]float64{x, bottom + 4})
 		if math.Mod(e-low, step) == 0 {
-			d.text("tick", x, bottom+17, duration(math.Pow(10, e)))
+			d.text("tick", x, bottom+17, benchfmt.Duration(math.Pow(10, e)))
 		}
 	}
 	var told []string
@@ -130,13 +132,13 @@ func (p pair) marks(d *drawing, at func(float64) float64, y float64) string {
 	var figures, told []string
 	if p.encode != nil {
 		d.encoded(at(p.encode.NS), y)
-		figures = append(figures, duration(p.encode.NS))
-		told = append(told, "encode "+duration(p.encode.NS))
+		figures = append(figures, benchfmt.Duration(p.encode.NS))
+		told = append(told, "encode "+benchfmt.Duration(p.encode.NS))
 	}
 	if p.decode != nil {
 		d.decoded(at(p.decode.NS), y)
-		figures = append(figures, duration(p.decode.NS))
-		told = append(told, "decode "+duration(p.decode.NS))
+		figures = append(figures, benchfmt.Duration(p.decode.NS))
+		told = append(told, "decode "+benchfmt.Duration(p.decode.NS))
 	}
 	d.text("figure", chartWidth-4, y+4, strings.Join(figures, " · "))
 	return strings.Join(told, ", ")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/polywire/polywire/conformance/codectest"
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 //go:embed page.html
@@ -237,7 +238,7 @@ func (p pair) sizes() []cell {
 	x := p.any()
 	share := 100 * float64(x.Wire) / float64(x.Logical)
 	return []cell{
-		{Text: size(x.Wire), value: float64(x.Wire)}, {Text: figure(math.Round(share)) + " %", value: share},
+		{Text: size(x.Wire), value: float64(x.Wire)}, {Text: benchfmt.Figure(math.Round(share)) + " %", value: share},
 		{Text: size(x.Gzip), value: float64(x.Gzip)}, {Text: size(x.Zstd), value: float64(x.Zstd)},
 	}
 }
@@ -250,7 +251,7 @@ func (p pair) speeds() []cell {
 			cells = append(cells, none, none, none)
 			continue
 		}
-		cells = append(cells, cell{Text: duration(x.NS), value: x.NS}, cell{Text: figure(x.MBps), value: -x.MBps}, cell{Text: figure(x.Allocs), value: x.Allocs})
+		cells = append(cells, cell{Text: benchfmt.Duration(x.NS), value: x.NS}, cell{Text: benchfmt.Figure(x.MBps), value: -x.MBps}, cell{Text: benchfmt.Figure(x.Allocs), value: x.Allocs})
 	}
 	return cells
 }

@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
+
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 // Formats are the ways to print a report, by name.
@@ -32,11 +33,7 @@ func writeJSON(w io.Writer, r *Report) error {
 
 // writeGo prints every round as a line of Go's benchmarks, for benchstat.
 func writeGo(w io.Writer, r *Report) error {
-	goos, goarch, _ := strings.Cut(r.Platform, "/")
-	fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: github.com/polywire/polywire/bench\n", goos, goarch)
-	if r.CPU != "" {
-		fmt.Fprintf(w, "cpu: %s\n", r.CPU)
-	}
+	fmt.Fprint(w, r.Head())
 	for _, x := range r.Results {
 		for _, s := range x.Samples {
 			_, err := fmt.Fprintf(w, "BenchmarkCodec/%s-%d\t%d\t%.1f ns/op\t%.2f MB/s\t%.1f items/s\t%d wire-bytes\t%d gzip-bytes\t%d zstd-bytes\t%.0f B/op\t%.0f allocs/op\n",
@@ -77,7 +74,7 @@ func columns() []string {
 // cells are the figures of columns.
 func (r *Result) cells() []string {
 	return []string{
-		duration(r.NS), count(r.PerSec), figure(r.MBps), figure(math.Floor(r.Bytes)), figure(r.Allocs),
+		benchfmt.Duration(r.NS), benchfmt.Count(r.PerSec), benchfmt.Figure(r.MBps), benchfmt.Figure(math.Floor(r.Bytes)), benchfmt.Figure(r.Allocs),
 		strconv.Itoa(r.Wire), strconv.Itoa(r.Gzip), strconv.Itoa(r.Zstd),
 	}
 }
@@ -127,12 +124,8 @@ func writeMarkdown(w io.Writer, r *Report) error {
 
 // method says in one line what the figures are of.
 func (r *Report) method() string {
-	facts := []string{r.Date.Format(time.DateOnly), "polywire " + r.Version, r.Go, r.Platform}
-	if r.CPU != "" {
-		facts = append(facts, r.CPU)
-	}
-	return fmt.Sprintf("%s, %d cores; medians of %d rounds in %v a row, one goroutine; MB/s are of the bytes that the value has as JSON.",
-		strings.Join(facts, ", "), r.Cores, r.Rounds, r.Time)
+	return fmt.Sprintf("%s; medians of %d rounds in %v a row, one goroutine; MB/s are of the bytes that the value has as JSON.",
+		r.Facts(), r.Rounds, r.Time)
 }
 
 // refusals tell what codecs do not carry, one line for each codec and kind of rows.
@@ -153,52 +146,10 @@ func (r *Report) refusals() []string {
 	return out
 }
 
-// figure has three digits that count, or as many as there are in thousandths.
-func figure(v float64) string {
-	switch {
-	case math.Abs(v) < 0.0005:
-		return "0"
-	case math.Abs(v) >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	digits := min(3, 2-int(math.Floor(math.Log10(math.Abs(v)))))
-	out := strconv.FormatFloat(v, 'f', digits, 64)
-	if strings.Contains(out, ".") {
-		out = strings.TrimRight(strings.TrimRight(out, "0"), ".")
-	}
-	return out
-}
-
-// count is a large number with its unit.
-func count(v float64) string {
-	switch {
-	case v >= 1e9:
-		return figure(v/1e9) + "G"
-	case v >= 1e6:
-		return figure(v/1e6) + "M"
-	case v >= 1e3:
-		return figure(v/1e3) + "k"
-	}
-	return figure(v)
-}
-
-// duration is ns in the unit that reads best.
-func duration(ns float64) string {
-	switch {
-	case ns >= 1e9:
-		return figure(ns/1e9) + " s"
-	case ns >= 1e6:
-		return figure(ns/1e6) + " ms"
-	case ns >= 1e3:
-		return figure(ns/1e3) + " µs"
-	}
-	return figure(ns) + " ns"
-}
-
 // size is bytes in the unit that reads best.
 func size(n int) string {
 	if n >= 1<<10 {
-		return figure(float64(n)/(1<<10)) + " KiB"
+		return benchfmt.Figure(float64(n)/(1<<10)) + " KiB"
 	}
 	return strconv.Itoa(n) + " B"
 }

@@ -2,27 +2,20 @@ package codecbench
 
 import (
 	"math"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 // A Report is what one run found out, in the form that its JSON has. It names the
 // machine by its kind alone.
 type Report struct {
-	Date     time.Time     `json:"date"`
-	Version  string        `json:"version"` // of polywire
-	Go       string        `json:"go"`
-	Platform string        `json:"platform"`
-	CPU      string        `json:"cpu,omitempty"` // its model, where the system tells
-	Cores    int           `json:"cores"`
-	Rounds   int           `json:"rounds"`
-	Time     time.Duration `json:"time_ns"` // of a row
-	Results  []Result      `json:"results"`
-	Refused  []Refusal     `json:"refused,omitempty"`
+	benchfmt.Machine
+	Rounds  int           `json:"rounds"`
+	Time    time.Duration `json:"time_ns"` // of a row
+	Results []Result      `json:"results"`
+	Refused []Refusal     `json:"refused,omitempty"`
 }
 
 // A Result is a row with its figures, each the median of its rounds.
@@ -41,42 +34,7 @@ type Result struct {
 }
 
 func newReport(s Settings) *Report {
-	return &Report{
-		Date: time.Now().UTC().Truncate(time.Second), Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), Rounds: s.Rounds, Time: s.Time,
-	}
-}
-
-// version is that of this module, whichever program it is in.
-func version() string {
-	const module = "github.com/polywire/polywire"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if info.Main.Path == module && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	for _, m := range info.Deps {
-		if m.Path == module {
-			return m.Version
-		}
-	}
-	return "unknown"
-}
-
-// cpuModel is what Linux calls the processor, and "" elsewhere.
-func cpuModel() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	return &Report{Machine: benchfmt.This(), Rounds: s.Rounds, Time: s.Time}
 }
 
 // sum makes the figures of the samples.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -22,8 +24,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // aReport has the figures of nobody, of two codecs that carry plain structs and one that carries messages.
 func aReport() *Report {
 	r := &Report{
-		Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Version: "v1.2.3", Go: "go1.26.8", Platform: "linux/amd64", CPU: "A CPU <7>",
-		Cores: 2, Rounds: 3, Time: 300 * time.Millisecond,
+		Machine: benchfmt.Machine{
+			Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Version: "v1.2.3", Go: "go1.26.8", Platform: "linux/amd64", CPU: "A CPU <7>", Cores: 2,
+		},
+		Rounds: 3, Time: 300 * time.Millisecond,
 	}
 	for i, shape := range []string{"order", "list"} {
 		for _, rows := range []string{Plain, Generated} {
@@ -175,12 +179,12 @@ func TestOneCodecOfOneShapeMakesAPage(t *testing.T) {
 
 func TestFiguresHaveThreeDigits(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.0004: "0", 0.1234: "0.123", 1: "1", 1.2345: "1.23", 10: "10", 12.345: "12.3", 99.96: "100", 123.4: "123", 100000: "100000"} {
-		if got := figure(v); got != want {
+		if got := benchfmt.Figure(v); got != want {
 			t.Errorf("%v: got %s, want %s", v, got, want)
 		}
 	}
 	for ns, want := range map[float64]string{0.5: "0.5 ns", 999: "999 ns", 1500: "1.5 µs", 2e6: "2 ms", 3e9: "3 s"} {
-		if got := duration(ns); got != want {
+		if got := benchfmt.Duration(ns); got != want {
 			t.Errorf("%v: got %s, want %s", ns, got, want)
 		}
 	}

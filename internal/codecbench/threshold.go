@@ -3,22 +3,16 @@ package codecbench
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/polywire/polywire/internal/nearest"
+	"github.com/polywire/polywire/internal/benchfmt"
 )
 
 // A Threshold is a limit to a metric of some rows.
 type Threshold struct {
-	text   string
-	rows   Selection
-	metric string
-	above  bool // the figure must be above, or equal to, limit
-	equal  bool
-	limit  float64
-	want   string // the operator and the limit as they were given
+	benchfmt.Limit
+	text string
+	rows Selection
 }
 
 // metrics are what thresholds limit.
@@ -68,34 +62,12 @@ func ParseThreshold(text string) (Threshold, error) {
 			t.rows[key] = append(t.rows[key], value)
 		}
 	}
-	at := strings.IndexAny(rule, "<>")
-	if at < 0 {
-		return t, fmt.Errorf("threshold %q: want METRIC<LIMIT, as ns<5µs or mb/s>100", text)
+	limit, err := benchfmt.ParseLimit(rule, metrics(), func(metric string) bool { return metric == "ns" })
+	if err != nil {
+		return t, fmt.Errorf("threshold %q: %w", text, err)
 	}
-	t.metric, t.want, t.above = rule[:at], rule[at:], rule[at] == '>'
-	rest, equal := strings.CutPrefix(rule[at+1:], "=")
-	t.equal = equal
-	if !slices.Contains(metrics(), t.metric) {
-		err := fmt.Errorf("threshold %q: unknown metric %q (known: %s)", text, t.metric, strings.Join(metrics(), ", "))
-		if meant := nearest.Name(t.metric, metrics()); meant != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, meant)
-		}
-		return t, err
-	}
-	var err error
-	if t.limit, err = parseLimit(t.metric, rest); err != nil {
-		return t, fmt.Errorf("threshold %q: the limit %q is no number, nor a time such as 5µs for ns", text, rest)
-	}
+	t.Limit = limit
 	return t, nil
-}
-
-func parseLimit(metric, text string) (float64, error) {
-	v, err := strconv.ParseFloat(text, 64)
-	if err == nil || metric != "ns" {
-		return v, err
-	}
-	d, err := time.ParseDuration(text)
-	return float64(d), err
 }
 
 // Missed returns a line for each row that does not keep the threshold. It fails when no
@@ -108,22 +80,12 @@ func (t Threshold) Missed(r *Report) ([]string, error) {
 			continue
 		}
 		meant++
-		if got := x.metric(t.metric); !t.keeps(got) {
-			missed = append(missed, fmt.Sprintf("%s: %s is %s, want %s", x.Name(), t.metric, figure(got), t.want))
+		if got := x.metric(t.Metric); !t.Keeps(got) {
+			missed = append(missed, fmt.Sprintf("%s: %s is %s, want %s", x.Name(), t.Metric, benchfmt.Figure(got), t.Want))
 		}
 	}
 	if meant == 0 {
 		return nil, fmt.Errorf("threshold %q is about no row that was measured", t.text)
 	}
 	return missed, nil
-}
-
-func (t Threshold) keeps(got float64) bool {
-	switch {
-	case got == t.limit:
-		return t.equal
-	case t.above:
-		return got > t.limit
-	}
-	return got < t.limit
 }
