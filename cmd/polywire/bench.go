@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure what things cost on this machine", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(a.benchCodecCommand())
+	cmd.AddCommand(a.benchCodecCommand(), a.benchCallCommand("request"), a.benchCallCommand("publish"), a.benchCallCommand("gather"))
 	return cmd
 }
 
@@ -121,22 +120,20 @@ func (b *codecBench) measure(ctx context.Context) (*codecbench.Report, error) {
 
 // progress returns what tells how far a measurement is, on a terminal alone.
 func (a *app) progress() func(done, total int, r codecbench.Row) {
-	f, ok := a.err.(*os.File)
-	if !ok {
+	if !isTerminal(a.err) {
 		return nil
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	const clear = "\r\x1b[K"
 	return func(done, total int, r codecbench.Row) {
 		if done == total {
-			fmt.Fprint(f, clear)
+			fmt.Fprint(a.err, clearLine)
 			return
 		}
-		fmt.Fprintf(f, clear+"%d of %d  %s %s, %s, %s, %s", done+1, total, r.Codec, r.Op, r.Shape, r.Tier, r.Rows)
+		fmt.Fprintf(a.err, clearLine+"%d of %d  %s %s, %s, %s, %s", done+1, total, r.Codec, r.Op, r.Shape, r.Tier, r.Rows)
 	}
 }
+
+// clearLine begins a line of a terminal anew.
+const clearLine = "\r\x1b[K"
 
 // hold returns an error of exit code 8 that lists what missed a threshold.
 func hold(thresholds []codecbench.Threshold, report *codecbench.Report) error {
@@ -148,6 +145,11 @@ func hold(thresholds []codecbench.Threshold, report *codecbench.Report) error {
 		}
 		missed = append(missed, some...)
 	}
+	return thresholdError(missed)
+}
+
+// thresholdError is nil where nothing was missed.
+func thresholdError(missed []string) error {
 	if len(missed) == 0 {
 		return nil
 	}

@@ -26,7 +26,8 @@ type target struct {
 	shows   showing
 	tokens  string // file of those who may call
 
-	reached atomic.Bool // a message passed all checks, so an error is the other side's
+	unwatched bool        // what is measured goes through nothing of ours
+	reached   atomic.Bool // a message passed all checks, so an error is the other side's
 }
 
 func (t *target) flags(f *pflag.FlagSet) {
@@ -74,6 +75,9 @@ func (t *target) connect(ctx context.Context) (connection, error) {
 			return next(ctx, op, msg)
 		}
 	})
+	if t.unwatched {
+		watch = transport.WithOutbound()
+	}
 	policy, err := t.policy()
 	if err != nil {
 		return nil, err
