@@ -75,7 +75,7 @@ type adapter struct {
 	opts     options
 	limits   limits
 	setup    transport.Setup
-	homes    *homes.Table
+	homes    *homes.Table[*target]
 	router   *router.Router
 	node     *node                         // the face of router; nil without a listener
 	natives  []func(grpc.ServiceRegistrar) // of WithStreams
@@ -104,21 +104,23 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 		}
 	}
 	a := &adapter{opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{})}
-	a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint})
-	if err != nil {
-		return nil, err
-	}
 	if err = a.checkCredentials(); err != nil {
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
 	a.calls, a.streams = newPool(a, trust), newPool(a, trust)
-	a.attached = &attach.Node{
-		Router: a.router, Patience: a.limits.write, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+	if a.homes, err = homes.New(a.homesConfig(f)); err != nil {
+		a.cancel()
+		return nil, err
 	}
-	if a.homes.Only() != nil {
-		a.attached.Told = s.Connected
+	a.attached = &attach.Node{
+		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+	}
+	if only := a.homes.Only(); only != nil {
+		if _, fixed := only.Fixed(); fixed {
+			a.attached.Told = s.Connected
+		}
 	}
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
@@ -139,8 +141,11 @@ func (a *adapter) start(ctx context.Context) error {
 		}
 	}
 	if only := a.homes.Only(); only != nil {
-		_, err := a.attached.Link(ctx, only.Endpoints()[0])
-		return err
+		if e, fixed := only.Fixed(); fixed {
+			_, err := a.attached.Link(ctx, e)
+			return err
+		}
+		return a.reach(ctx, only)
 	}
 	return nil
 }
@@ -181,7 +186,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 		return nil
 	}
 	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around}
-	if err := a.call(ctx, only, c, ""); err != nil {
+	if err := a.call(ctx, only, c, &transport.Envelope{Idempotent: true}); err != nil {
 		return err
 	}
 	if c.failed != nil && c.failed.Code() != codes.Unimplemented { // a server that tells nothing of its health, but answers
@@ -210,7 +215,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	}
 	a.calls.close()
 	a.streams.close()
-	return errors.Join(err, wait(ctx, &a.work))
+	return errors.Join(err, a.homes.Close(ctx), wait(ctx, &a.work))
 }
 
 func (a *adapter) isClosed() bool {

@@ -39,7 +39,7 @@ func (a *adapter) openAttachment(ctx context.Context, r *attach.Remote, l *attac
 }
 
 func (a *adapter) openLine(ctx context.Context, r *attach.Remote) (*line, error) {
-	c, err := a.streams.get(ctx, r.Host)
+	c, err := a.stream(ctx, r.Place)
 	if err != nil {
 		return nil, err
 	}

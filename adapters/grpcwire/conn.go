@@ -26,7 +26,7 @@ type pool struct {
 	trust *tls.Config // nil without TLS
 
 	mu     sync.Mutex // guards the fields below, and those of conns that say so
-	conns  map[string]*conn
+	conns  map[*target]*conn
 	all    map[*conn]struct{} // also those that are out of use and have streams yet
 	closed bool
 }
@@ -37,7 +37,8 @@ type pool struct {
 //	   └─────▶ failed
 type conn struct {
 	p     *pool
-	host  string
+	to    *target
+	host  string // its address
 	cc    *grpc.ClientConn
 	ready chan struct{} // closed by run, when err is set or the connection can be used
 	err   error
@@ -52,20 +53,20 @@ type conn struct {
 }
 
 func newPool(a *adapter, trust *tls.Config) *pool {
-	return &pool{a: a, trust: trust, conns: map[string]*conn{}, all: map[*conn]struct{}{}}
+	return &pool{a: a, trust: trust, conns: map[*target]*conn{}, all: map[*conn]struct{}{}}
 }
 
-// get returns the connection to host, and makes one within ctx. The caller ends its use by done.
-func (p *pool) get(ctx context.Context, host string) (*conn, error) {
+// get returns the connection to a target, and makes one within ctx. The caller ends its use by done.
+func (p *pool) get(ctx context.Context, to *target) (*conn, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, transport.ErrClosed
 	}
-	c := p.conns[host]
+	c := p.conns[to]
 	if c == nil {
-		c = &conn{p: p, host: host, ready: make(chan struct{}), lost: make(chan struct{})}
-		p.conns[host] = c
+		c = &conn{p: p, to: to, host: to.address, ready: make(chan struct{}), lost: make(chan struct{})}
+		p.conns[to] = c
 		p.all[c] = struct{}{}
 		if !p.a.spawn(c.run) {
 			p.mu.Unlock()
@@ -110,8 +111,8 @@ func (c *conn) run() {
 	}
 	c.p.mu.Lock()
 	c.gone = true
-	if c.p.conns[c.host] == c {
-		delete(c.p.conns, c.host)
+	if c.p.conns[c.to] == c {
+		delete(c.p.conns, c.to)
 	}
 	unused := c.users == 0
 	c.p.mu.Unlock()
@@ -167,7 +168,7 @@ func (c *conn) options() []grpc.DialOption {
 		security = &noting{credentials.NewTLS(c.p.trust), c}
 	}
 	dialer := &net.Dialer{Timeout: l.dial}
-	return []grpc.DialOption{
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(security),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			raw, err := dialer.DialContext(ctx, "tcp", address)
@@ -184,6 +185,10 @@ func (c *conn) options() []grpc.DialOption {
 		// Servers of strangers take a ping every five minutes, and none without a stream.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: l.answer}),
 	}
+	if c.to.authority != "" {
+		options = append(options, grpc.WithAuthority(c.to.authority)) // which the certificate must name, too
+	}
+	return options
 }
 
 // note keeps the first failure, which tells why better than what gRPC makes of it.
@@ -202,6 +207,22 @@ func (c *conn) failed() error {
 		return transport.CodeUnavailable.Errorf("%s cannot be reached: it did not answer as a server of HTTP/2 in time", c.host)
 	}
 	return unavailable(c.host, c.why)
+}
+
+// retire takes the connection to a target out of use: it closes when its last call ends.
+func (p *pool) retire(to *target) {
+	p.mu.Lock()
+	c := p.conns[to]
+	unused := false
+	if c != nil {
+		delete(p.conns, to)
+		c.gone = true
+		unused = c.users == 0
+	}
+	p.mu.Unlock()
+	if unused {
+		p.a.spawn(c.close) // else the pool's own close does it
+	}
 }
 
 // close ends all connections, and what still uses them.

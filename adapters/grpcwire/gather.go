@@ -106,7 +106,7 @@ func (v *visit) sendAnswers(list []*transport.Envelope) error {
 var serverStream = grpc.StreamDesc{ServerStreams: true}
 
 // gatherFrom returns once the home has given the message to its subscriptions; the answers follow.
-func (a *adapter) gatherFrom(ctx context.Context, home *homes.Peers, e *transport.Envelope, reply func(*transport.Envelope)) error {
+func (a *adapter) gatherFrom(ctx context.Context, home *peers, e *transport.Envelope, reply func(*transport.Envelope)) error {
 	s, err := a.openStream(ctx, home, &serverStream, busGather, e)
 	if err != nil {
 		return err
@@ -123,19 +123,26 @@ func (a *adapter) gatherFrom(ctx context.Context, home *homes.Peers, e *transpor
 }
 
 // openStream opens a stream of the bus with e as its first message, at the first endpoint that can be reached.
-func (a *adapter) openStream(ctx context.Context, home *homes.Peers, desc *grpc.StreamDesc, method string, e *transport.Envelope) (*clientStream, error) {
-	var failed error
-	for _, host := range home.Order(e.Key) {
-		c, err := a.calls.get(ctx, host)
+func (a *adapter) openStream(ctx context.Context, home *peers, desc *grpc.StreamDesc, method string, e *transport.Envelope) (*clientStream, error) {
+	tries := home.Tries(e.Key, e.Idempotent)
+	for {
+		l, err := tries.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := a.calls.get(ctx, l.Conn)
 		if err == nil {
+			l.Done(homes.Answered)
 			return a.newStream(ctx, c, desc, method, appendMessage(nil, e))
 		}
 		if ctx.Err() != nil {
+			l.Release()
 			return nil, ctx.Err()
 		}
-		failed = err
+		if !tries.Again(ctx, l, homes.Refused) {
+			return nil, err
+		}
 	}
-	return nil, failed
 }
 
 // collect hands over answers until they end; the end of the connection alone ends nothing, since more may have been on the way.

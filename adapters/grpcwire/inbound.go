@@ -3,18 +3,19 @@ package grpcwire
 import (
 	"context"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
 )
 
 func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink) (transport.Bound, error) {
-	local, hosts, err := a.sources(&spec)
+	local, from, err := a.sources(&spec)
 	if err != nil {
 		return nil, err
 	}
 	if a.node == nil || !local || spec.Kind != transport.KindQueue {
-		return a.attached.Bind(ctx, spec, sink, local, hosts)
+		return a.attached.Bind(ctx, spec, sink, local, from)
 	}
-	b, err := a.attached.Bind(ctx, spec, sink, local, hosts)
+	b, err := a.attached.Bind(ctx, spec, sink, local, from)
 	if err != nil {
 		return nil, err
 	}
@@ -22,13 +23,13 @@ func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transpo
 }
 
 // sources says where what a binding wants comes from.
-func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, err error) {
+func (a *adapter) sources(spec *transport.Binding) (local bool, from []attach.Source, err error) {
 	switch spec.Kind {
 	case transport.KindTopic:
 		for _, p := range a.homes.Publishers(spec.Pattern) {
-			hosts = append(hosts, p.Endpoints()...)
+			from = append(from, source{p})
 		}
-		return a.homes.Local(), hosts, nil
+		return a.homes.Local(), from, nil
 	case transport.KindQueue:
 		if taken(spec.Pattern) {
 			return false, nil, takenError(spec.Pattern)
@@ -37,7 +38,7 @@ func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, 
 		if home == nil || err != nil {
 			return err == nil, nil, err
 		}
-		return false, home.Endpoints(), nil
+		return false, []attach.Source{source{home}}, nil
 	}
 	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
 }

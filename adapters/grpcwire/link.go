@@ -32,7 +32,7 @@ type clientStream struct {
 func (a *adapter) newStream(ctx context.Context, c *conn, desc *grpc.StreamDesc, method string, first []byte) (*clientStream, error) {
 	s := &clientStream{a: a, c: c}
 	s.ctx, s.cancel = context.WithCancel(withMetadata(ctx, messageKey, ""))
-	shown, err := a.shown(s.ctx, c.host)
+	shown, err := a.shown(s.ctx, c.to.name())
 	if err != nil {
 		s.done()
 		return nil, err
@@ -92,12 +92,12 @@ func (s *clientStream) done() {
 	})
 }
 
-// dialLink makes one attempt to link to host. A server that knows nothing of polywire is linked as long as its connection lives.
-func (a *adapter) dialLink(ctx context.Context, host string) (*attach.Link, error) {
+// dialLink makes one attempt to link to an endpoint. A server that knows nothing of polywire is linked as long as its connection lives.
+func (a *adapter) dialLink(ctx context.Context, at attach.Place) (*attach.Link, error) {
 	life, end := context.WithCancel(a.base)
 	l := attach.NewLink(end)
 	stop, quit := context.AfterFunc(ctx, end), context.AfterFunc(a.opening, end)
-	c, s, err := a.openLink(life, host)
+	c, s, err := a.openLink(life, at)
 	late, closed := !stop(), !quit()
 	switch {
 	case closed:
@@ -121,8 +121,8 @@ func (a *adapter) dialLink(ctx context.Context, host string) (*attach.Link, erro
 }
 
 // openLink returns a connection in use, and a stream by it where the server has such.
-func (a *adapter) openLink(ctx context.Context, host string) (*conn, *clientStream, error) {
-	c, err := a.streams.get(ctx, host)
+func (a *adapter) openLink(ctx context.Context, at attach.Place) (*conn, *clientStream, error) {
+	c, err := a.stream(ctx, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +137,7 @@ func (a *adapter) openLink(ctx context.Context, host string) (*conn, *clientStre
 	if !s.foreign {
 		return nil, nil, err
 	}
-	c, err = a.streams.get(ctx, host)
+	c, err = a.stream(ctx, at)
 	return c, nil, err
 }
 

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
-const knownOptions = "age, attach, ca, cert, clientca, connections, key, listen"
+const knownOptions = "age, attach, ca, cert, clientca, connections, key, listen, " + homes.KnownOptions
 
 // The schemes.
 const (
@@ -28,7 +29,8 @@ type options struct {
 	listen      string        // address to serve at; empty for none, or for that of the own service
 	connections int           // served at once
 	age         time.Duration // a connection is asked to be made new after as long; 0 is never
-	attach      bool          // other processes may attach handlers here
+	homes       homes.Options
+	attach      bool // other processes may attach handlers here
 }
 
 func parseOptions(u *url.URL) (options, error) {
@@ -93,6 +95,9 @@ func (o *options) set(name, value string) error {
 	case "clientca":
 		o.clientCA = value
 	default:
+		if known, err := o.homes.Set(name, value); known {
+			return err
+		}
 		if o.files.Set(name, value) {
 			return nil
 		}
@@ -103,13 +108,17 @@ func (o *options) set(name, value string) error {
 
 // endpoint is address of what a table names, which may say the scheme too: this node's, as it speaks one alone.
 func (o *options) endpoint(s string) (string, error) {
-	if scheme, rest, ok := strings.Cut(s, "://"); ok && scheme != "dns" {
+	scheme, rest, ok := strings.Cut(s, "://")
+	switch {
+	case !ok:
+		return o.address(s)
+	case scheme == schemePlain || scheme == schemeTLS:
 		if scheme != o.scheme {
 			return "", invalid("address %.128q: this node speaks %s alone: leave the scheme out, or open the Conn by %.16s://", s, o.scheme, scheme)
 		}
-		s = rest
+		return o.address(rest)
 	}
-	return o.address(strings.TrimPrefix(s, "dns:///"))
+	return "", invalid("address %.128q: nothing here resolves %.32q: use host:port, dns:///host:port, srv:///_grpc._tcp.name or file:///path, or give the Factory a resolver by WithResolver", s, scheme)
 }
 
 // address checks host:port, and adds the scheme's port where there is none.

@@ -27,11 +27,11 @@ func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
 
 // sendTo calls the home, and again while the queue there is full, which the home
 // tells before it takes anything. So a caller that gives up knows that its message is not accepted.
-func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.Envelope) error {
+func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope) error {
 	due, own := time.Now().Add(e.Timeout), *e
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		c := &call{method: busSend, out: payload{data: appendMessage(nil, &own), owned: true}, limit: a.limits.around}
-		err := a.call(ctx, home, c, e.Key)
+		err := a.call(ctx, home, c, e)
 		if err != nil || first(c.trailer, reasonKey) != queueFull {
 			return c.outcome(ctx, err)
 		}
@@ -50,7 +50,7 @@ func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
 		return a.router.Publish(ctx, e)
 	}
 	c := &call{method: busPublish, out: payload{data: appendMessage(nil, e), owned: true}, limit: a.limits.around}
-	return c.outcome(ctx, a.call(ctx, home, c, e.Key))
+	return c.outcome(ctx, a.call(ctx, home, c, e))
 }
 
 // Gather returns once all subscriptions have the message. The answers follow.
@@ -79,15 +79,15 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 		h.before = append(h.before, typeKey, fieldtext.Escape(e.ContentType))
 	}
 	c := &call{method: method, subtype: sub, out: payload{data: e.Body}, limit: a.setup.MaxBody}
-	if err := a.call(withMetadata(ctx, h.before...), home, c, e.Key); err != nil {
+	if err := a.call(withMetadata(ctx, h.before...), home, c, e); err != nil {
 		return nil, err
 	}
 	return c.reply(typeOf(sub))
 }
 
-func (a *adapter) requestByBus(ctx context.Context, home *homes.Peers, e *transport.Envelope) (*transport.Envelope, error) {
+func (a *adapter) requestByBus(ctx context.Context, home *peers, e *transport.Envelope) (*transport.Envelope, error) {
 	c := &call{method: busRequest, out: payload{data: appendMessage(nil, e), owned: true}, limit: a.setup.MaxBody + a.limits.around}
-	if err := a.call(ctx, home, c, e.Key); err != nil {
+	if err := a.call(ctx, home, c, e); err != nil {
 		return nil, err
 	}
 	if c.failed != nil {
@@ -112,35 +112,54 @@ type call struct {
 	failed  *status.Status // of an answer that is no success
 }
 
-// call tries the endpoints of home in turn, as long as it is certain that none got the message.
+// call gives c to an endpoint of home, and to another as long as it is certain that
+// none did anything, or no harm is done by doing it twice.
 // It fails when there is no answer; an answer that is an error is in c.
-func (a *adapter) call(ctx context.Context, home *homes.Peers, c *call, key string) error {
+func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.Envelope) error {
 	if strings.HasPrefix(c.method, busPrefix) {
 		ctx = withMetadata(ctx, messageKey, "")
 	}
-	var failed error
-	for _, host := range home.Order(key) {
-		peer, err := a.calls.get(ctx, host)
-		if err == nil {
-			shown, refused := a.shown(ctx, host)
-			if refused != nil {
-				peer.done()
-				return refused
-			}
-			err = a.invoke(shown, peer, c)
-			peer.done()
-			if err != nil && ctx.Err() == nil {
-				a.attached.Suspect(host, err)
+	tries := home.Tries(e.Key, e.Idempotent)
+	for {
+		l, err := tries.Next(ctx)
+		if err != nil {
+			return err
+		}
+		outcome, err := a.try(ctx, l.Conn, c)
+		if err != nil && outcome != homes.GaveUp {
+			a.attached.Suspect(l.Endpoint, err)
+		}
+		if !tries.Again(ctx, l, outcome) {
+			if ctx.Err() != nil && err != nil {
+				return ctx.Err()
 			}
 			return err
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		failed = err
-		a.attached.Suspect(host, err)
+		c.header, c.trailer, c.failed, c.in = nil, nil, nil, payload{borrow: c.in.borrow}
 	}
-	return failed
+}
+
+// try makes one attempt, and tells what it proves of the peer.
+func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, error) {
+	peer, err := a.calls.get(ctx, to)
+	if err != nil {
+		return homes.Refused, err
+	}
+	defer peer.done()
+	shown, err := a.shown(ctx, to.name())
+	if err != nil {
+		return homes.GaveUp, err // it was not asked
+	}
+	err = a.invoke(shown, peer, c)
+	switch {
+	case ctx.Err() != nil:
+		return homes.GaveUp, err
+	case err != nil:
+		return homes.Lost, err
+	case c.failed != nil && errors.Is(errorOf(c.failed, c.trailer), transport.ErrNoHandler):
+		return homes.Declined, nil
+	}
+	return homes.Answered, nil
 }
 
 // withMetadata gives a call this metadata alone: what the caller's ctx has for calls of its own does not cross.

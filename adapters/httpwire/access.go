@@ -42,7 +42,7 @@ func (v *visit) attaches(destination string) error {
 // do sends a request with the credentials of this process, for the peer that it goes to alone. Nobody
 // follows redirects, so an http.Client around it would only copy headers for them.
 func (a *adapter) do(by http.RoundTripper, req *http.Request) (*http.Response, error) {
-	value, err := a.setup.Access.Prove(req.Context(), req.URL.Scheme+"://"+req.URL.Host, req.URL.Scheme == schemeTLS)
+	value, err := a.setup.Access.Prove(req.Context(), req.URL.Scheme+"://"+req.Host, req.URL.Scheme == schemeTLS)
 	if err != nil {
 		return nil, err
 	}

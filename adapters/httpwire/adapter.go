@@ -12,6 +12,7 @@
 package httpwire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -48,7 +49,8 @@ import (
 // with which it takes only callers with a certificate of those authorities. A
 // renewed certificate is used from the next handshake on. All that a Conn of
 // https reaches it reaches by https.
-func Factory() transport.Factory {
+func Factory(opts ...Option) transport.Factory {
+	f := newFactory(opts)
 	return transport.Factory{
 		Name:    "http",
 		Schemes: []string{schemePlain, schemeTLS},
@@ -56,7 +58,7 @@ func Factory() transport.Factory {
 			_, err := parseOptions(u)
 			return features(), err
 		},
-		Open: open,
+		Open: f.open,
 	}
 }
 
@@ -80,12 +82,11 @@ type adapter struct {
 	opts    options
 	limits  limits
 	setup   transport.Setup
-	homes   *homes.Table
+	homes   *homes.Table[*client]
 	rest    *restTable
 	router  *router.Router
 	node    *node            // the face of router; nil without a listener
-	calls   *http.Client     // for messages
-	streams *http.Client     // for streams and settlements, which must not wait for calls
+	trust   *tls.Config      // of clients; nil without TLS
 	home    *access.Identity // Peer of what homes deliver over streams that this process opened: they asked who may
 	base    context.Context
 	cancel  context.CancelFunc // ends base, and with it every stream
@@ -95,34 +96,33 @@ type adapter struct {
 
 	mu       sync.Mutex // guards the fields below
 	bindings map[*binding]struct{}
-	links    map[string]*peerLink // by host:port
+	links    map[*endpoint]*peerLink
 	closed   bool
 }
 
-func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
-	return openWithin(ctx, s, defaultLimits())
+func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+	return f.openWithin(ctx, s, defaultLimits())
 }
 
-func openWithin(ctx context.Context, s transport.Setup, l limits) (transport.Adapter, error) {
+func (f *factory) openWithin(ctx context.Context, s transport.Setup, l limits) (transport.Adapter, error) {
 	opts, err := parseOptions(s.URL)
 	if err != nil {
 		return nil, err
 	}
-	var trust *tls.Config
-	if opts.scheme == schemeTLS {
-		if trust, err = opts.files.Client(); err != nil {
-			return nil, err
-		}
-	}
 	a := &adapter{
 		opts: opts, limits: l, setup: s, router: router.New(router.Options{}),
 		home:     &access.Identity{Proof: access.ProofHome},
-		bindings: map[*binding]struct{}{}, links: map[string]*peerLink{},
+		bindings: map[*binding]struct{}{}, links: map[*endpoint]*peerLink{},
+	}
+	if opts.scheme == schemeTLS {
+		if a.trust, err = opts.files.Client(); err != nil {
+			return nil, err
+		}
 	}
 	if err = a.checkCredentials(); err != nil {
 		return nil, err
 	}
-	if a.homes, err = homes.New(homes.Config{Rest: opts.host, Service: s.Service, Services: s.Services, Address: opts.endpoint}); err != nil {
+	if a.homes, err = homes.New(a.homesConfig(f)); err != nil {
 		return nil, err
 	}
 	if a.rest, err = newRestTable(s.Services, func(d string) bool { return a.homes.Of(d) == nil }); err != nil {
@@ -130,7 +130,6 @@ func openWithin(ctx context.Context, s transport.Setup, l limits) (transport.Ada
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
-	a.calls, a.streams = a.newClient(1024, trust), a.newClient(0, trust)
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
@@ -149,11 +148,16 @@ func (a *adapter) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if only := a.homes.Only(); only != nil {
-		_, err := a.link(ctx, only.Endpoints()[0])
-		return err
+	only := a.homes.Only()
+	if only == nil {
+		return nil
 	}
-	return nil
+	e, fixed := only.Fixed()
+	if !fixed {
+		return a.ping(ctx, only)
+	}
+	_, err := a.link(ctx, e)
+	return err
 }
 
 func (a *adapter) listen(ctx context.Context, at string) error {
@@ -195,7 +199,7 @@ func (a *adapter) newClient(most int, trust *tls.Config) *http.Client {
 			TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
 			Protocols: protocols, HTTP2: l.http2(),
 			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
-			IdleConnTimeout: l.idle / 2, MaxResponseHeaderBytes: int64(l.headers),
+			IdleConnTimeout: cmp.Or(a.opts.homes.Idle, homes.DefaultIdle), MaxResponseHeaderBytes: int64(l.headers),
 			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
 		},
 	}
@@ -234,15 +238,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 	case only == nil:
 		return nil
 	}
-	resp, err := a.get(ctx, a.calls, only.Endpoints()[0]+"/healthz", "")
-	if err != nil {
-		return err
-	}
-	_ = resp.Body.Close() // nothing of it is wanted
-	if resp.StatusCode >= http.StatusInternalServerError {
-		return transport.CodeUnavailable.Errorf("%s is not healthy: status %d", only.Name(), resp.StatusCode)
-	}
-	return nil
+	return a.ping(ctx, only)
 }
 
 func (a *adapter) Close(ctx context.Context) error {
@@ -271,9 +267,7 @@ func (a *adapter) Close(ctx context.Context) error {
 		err = errors.Join(err, a.node.close(ctx))
 	}
 	err = errors.Join(err, wait(ctx, &a.work))
-	a.calls.CloseIdleConnections()
-	a.streams.CloseIdleConnections()
-	return err
+	return errors.Join(err, a.homes.Close(ctx))
 }
 
 // wait waits for w within ctx.

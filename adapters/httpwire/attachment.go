@@ -21,6 +21,7 @@ import (
 // An attachment is one life of a stream from another node.
 type attachment struct {
 	r     *remote
+	use   lease // until the stream ends
 	link  *link
 	token string
 	life  context.Context
@@ -39,22 +40,28 @@ type attachment struct {
 // dial opens a stream and returns once the other node delivers to it.
 func (r *remote) dial(ctx context.Context, l *link) (*attachment, error) {
 	a := r.b.a
-	t := &attachment{r: r, link: l, wake: make(chan struct{}, 1), open: map[uint64]*delivery{}}
+	use, ok := r.e.Take()
+	if !ok {
+		return nil, departed(r.e)
+	}
+	t := &attachment{r: r, use: use, link: l, wake: make(chan struct{}, 1), open: map[uint64]*delivery{}}
 	t.life, t.end = context.WithCancel(a.base)
 	giveUp := context.AfterFunc(ctx, t.end)
-	resp, err := a.get(t.life, a.streams, r.host+r.path(), ndjson)
+	resp, err := use.Conn.get(t.life, use.Conn.streams, r.path(), ndjson)
 	if !giveUp() && err == nil {
 		_ = resp.Body.Close()
 		err = context.Canceled
 	}
 	if err != nil {
 		t.end()
+		use.Release()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
+		defer use.Release()
 		defer t.end()
 		defer resp.Body.Close()
 		return nil, r.notAttached(ctx, resp)
@@ -90,7 +97,7 @@ func (r *remote) notAttached(ctx context.Context, resp *http.Response) error {
 	case answer.Err != nil:
 		return answer.Err
 	}
-	return transport.CodeUnknown.Errorf("%s answered a subscription with status %d", r.host, resp.StatusCode)
+	return transport.CodeUnknown.Errorf("%s answered a subscription with status %d", r.e.Address, resp.StatusCode)
 }
 
 // read delivers what comes until the stream ends.
@@ -185,8 +192,11 @@ func (t *attachment) lose(err error) {
 	t.open = map[uint64]*delivery{}
 	t.mu.Unlock()
 	t.end()
+	if first {
+		t.use.Release()
+	}
 	if first && !wanted {
-		t.link.fail(unavailable(t.r.host, err))
+		t.link.fail(unavailable(t.r.e.Address, err))
 	}
 }
 
@@ -247,14 +257,14 @@ func (t *attachment) stop(ctx context.Context) {
 
 func (t *attachment) post(ctx context.Context, path string, h http.Header, body []byte) error {
 	a := t.r.b.a
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.opts.scheme+"://"+t.r.host+"/stream/"+t.token+path, bytes.NewReader(body))
+	req, err := t.use.Conn.request(ctx, http.MethodPost, "/stream/"+t.token+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	if h != nil {
 		req.Header = h
 	}
-	resp, err := a.do(a.streams.Transport, req)
+	resp, err := a.do(t.use.Conn.streams.Transport, req)
 	if err != nil {
 		return err
 	}
@@ -332,7 +342,7 @@ func (d *delivery) Reply(ctx context.Context, e *transport.Envelope) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return unavailable(d.t.r.host, err)
+	return unavailable(d.t.r.e.Address, err)
 }
 
 // forget ends what is kept for a message that is settled and answered.

@@ -3,6 +3,7 @@ package httpwire
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/polywire/polywire/transport"
@@ -11,56 +12,50 @@ import (
 // A binding delivers from the own router and from streams of other nodes to one
 // sink. It implements [transport.Bound].
 type binding struct {
-	a       *adapter
-	spec    transport.Binding
-	sink    transport.Sink
-	local   transport.Bound // nil where this process is home of nothing that matches
-	remotes []*remote       // never changes
+	a     *adapter
+	spec  transport.Binding
+	sink  transport.Sink
+	homes []*peers // whose endpoints it is attached to
 
-	mu      sync.Mutex // guards stopped, and is held while a remote delivers
+	mu      sync.Mutex      // guards the fields below, and is held while a remote delivers
+	local   transport.Bound // nil where this process is home of nothing that matches
+	remotes []*remote
+	opened  bool // endpoints that come now are attached to as they come
 	stopped bool
 }
 
 func (a *adapter) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink) (transport.Bound, error) {
 	b := &binding{a: a, spec: spec, sink: sink}
-	local, hosts, err := a.sources(&spec)
+	local, homes, err := a.sources(&spec)
 	if err != nil {
 		return nil, err
 	}
-	n := len(hosts)
-	if local {
-		n++
-	}
-	// The sources share the credit; each has some, so that none is shut out.
-	credit := max(max(spec.Credit, spec.Concurrency)/max(n, 1), 1)
-	for _, host := range hosts {
-		b.remotes = append(b.remotes, &remote{b: b, host: host, credit: credit})
-	}
+	b.homes = homes
 	if !a.register(b) {
 		return nil, transport.ErrClosed
 	}
-	if err := b.open(ctx, local, credit); err != nil {
+	if err := b.open(ctx, local); err != nil {
 		b.abandon(context.WithoutCancel(ctx))
 		a.forget(b)
 		return nil, err
+	}
+	for _, p := range b.homes {
+		b.follow(p) // what came meanwhile
 	}
 	return b, nil
 }
 
 // sources says where what a binding wants comes from.
-func (a *adapter) sources(spec *transport.Binding) (local bool, hosts []string, err error) {
+func (a *adapter) sources(spec *transport.Binding) (local bool, homes []*peers, err error) {
 	switch spec.Kind {
 	case transport.KindTopic:
-		for _, p := range a.homes.Publishers(spec.Pattern) {
-			hosts = append(hosts, p.Endpoints()...)
-		}
-		return a.homes.Local(), hosts, nil
+		return a.homes.Local(), a.homes.Publishers(spec.Pattern), nil
 	case transport.KindQueue:
 		home, err := a.homes.Invited(spec.Pattern)
 		if home == nil {
 			return err == nil, nil, err
 		}
-		return false, home.Endpoints(), nil
+		return false, []*peers{home}, nil
 	}
 	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
 }
@@ -82,9 +77,22 @@ func (a *adapter) forget(b *binding) {
 }
 
 // open puts b into effect everywhere. Homes that are away are waited for within ctx.
-func (b *binding) open(ctx context.Context, local bool, credit int) error {
+func (b *binding) open(ctx context.Context, local bool) error {
 	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
 	defer cancel()
+	var found []*endpoint
+	for _, p := range b.homes {
+		all, err := p.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		found = append(found, all...)
+	}
+	n := len(found)
+	if local {
+		n++
+	}
+	credit := b.share(n)
 	if local {
 		spec := b.spec
 		spec.Credit, spec.Concurrency = credit, min(spec.Concurrency, credit)
@@ -96,18 +104,78 @@ func (b *binding) open(ctx context.Context, local bool, credit int) error {
 		b.local = bound
 		b.mu.Unlock()
 	}
-	failed := make(chan error, len(b.remotes)) // one from each goroutine below
-	for _, r := range b.remotes {
+	b.mu.Lock()
+	for _, e := range found {
+		b.remotes = append(b.remotes, &remote{b: b, e: e, credit: credit})
+	}
+	remotes := slices.Clone(b.remotes)
+	b.opened = true
+	b.mu.Unlock()
+	return openAll(ctx, remotes)
+}
+
+func openAll(ctx context.Context, remotes []*remote) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(remotes)) // one from each goroutine below
+	for _, r := range remotes {
 		go func() { failed <- r.open(ctx) }() // ends within ctx; waited for here
 	}
 	var first error
-	for range b.remotes {
+	for range remotes {
 		if err := <-failed; err != nil && first == nil {
 			first = err
 			cancel()
 		}
 	}
 	return first
+}
+
+// share is the credit of one of n sources, which share that of the binding; each has
+// some, so that none is shut out. One that comes later gets as much as if it had been the last of the first.
+func (b *binding) share(n int) int {
+	return max(max(b.spec.Credit, b.spec.Concurrency)/max(n, 1), 1)
+}
+
+// all lists the remotes of now.
+func (b *binding) all() []*remote {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.remotes)
+}
+
+// follow attaches to the endpoints of p that are new, and leaves those that are gone.
+func (b *binding) follow(p *peers) {
+	if !slices.Contains(b.homes, p) {
+		return
+	}
+	var joined, left []*remote
+	b.mu.Lock()
+	if b.stopped || !b.opened {
+		b.mu.Unlock()
+		return
+	}
+	b.remotes = slices.DeleteFunc(b.remotes, func(r *remote) bool {
+		gone := r.e.Left()
+		if gone {
+			left = append(left, r)
+		}
+		return gone
+	})
+	for _, e := range p.Current() {
+		if !e.Left() && !slices.ContainsFunc(b.remotes, func(r *remote) bool { return r.e == e }) {
+			r := &remote{b: b, e: e, credit: b.share(len(b.remotes) + 1)}
+			b.remotes = append(b.remotes, r)
+			joined = append(joined, r)
+		}
+	}
+	b.mu.Unlock()
+	for _, r := range joined {
+		b.a.spawn(func() { r.join(b.a.opening) })
+	}
+	for _, r := range left {
+		b.a.spawn(func() { r.stop(b.a.base) })
+	}
 }
 
 func (b *binding) ReplyAddress() string { return "" }
@@ -122,7 +190,7 @@ func (b *binding) Unbind(ctx context.Context) error {
 	if local != nil {
 		err = local.Unbind(ctx)
 	}
-	for _, r := range b.remotes {
+	for _, r := range b.all() {
 		r.stop(ctx)
 	}
 	b.a.forget(b)
@@ -138,7 +206,7 @@ func (b *binding) abandon(ctx context.Context) {
 	if l, ok := local.(interface{ Abandon(context.Context) error }); ok {
 		_ = l.Abandon(ctx) // fails with ctx alone
 	}
-	for _, r := range b.remotes {
+	for _, r := range b.all() {
 		r.abandon(ctx)
 	}
 }
@@ -157,7 +225,7 @@ func (b *binding) deliver(d *delivery) bool {
 // A remote is a binding's part at one other node. Its attachment is replaced when the connection is lost.
 type remote struct {
 	b      *binding
-	host   string
+	e      *endpoint
 	credit int
 
 	attaching sync.Mutex // held while a stream is opened
@@ -167,10 +235,20 @@ type remote struct {
 	ended   bool // no attachment is wanted any more
 }
 
-// open attaches for the first time, within ctx.
+// join attaches to an endpoint that came later.
+func (r *remote) join(ctx context.Context) {
+	if err := r.open(ctx); err != nil && ctx.Err() == nil {
+		r.refused(err)
+	}
+}
+
+// open attaches for the first time, within ctx. An endpoint that leaves meanwhile is none to wait for.
 func (r *remote) open(ctx context.Context) error {
 	for {
-		sup, err := r.b.a.link(ctx, r.host)
+		if r.over() {
+			return nil
+		}
+		sup, err := r.b.a.link(ctx, r.e)
 		if err == nil {
 			var l *link
 			if l, err = sup.Get(ctx); err == nil {
@@ -184,6 +262,13 @@ func (r *remote) open(ctx context.Context) error {
 			return transport.CodeUnavailable.Errorf("%w, and not for as long as could be waited", err)
 		}
 	}
+}
+
+// over reports whether no attachment is wanted.
+func (r *remote) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended || r.e.Left()
 }
 
 // live returns the attachment in effect, if there is one.
@@ -200,10 +285,7 @@ func (r *remote) live() *attachment {
 func (r *remote) attach(ctx context.Context, l *link) error {
 	r.attaching.Lock()
 	defer r.attaching.Unlock()
-	r.mu.Lock()
-	ended := r.ended
-	r.mu.Unlock()
-	if ended || r.live() != nil {
+	if r.over() || r.live() != nil {
 		return nil
 	}
 	t, err := r.dial(ctx, l)
@@ -212,7 +294,7 @@ func (r *remote) attach(ctx context.Context, l *link) error {
 	}
 	r.mu.Lock()
 	r.current = t
-	ended = r.ended
+	ended := r.ended
 	r.mu.Unlock()
 	if ended { // Unbind came between
 		t.lose(transport.ErrClosed)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -38,22 +39,22 @@ func (l *link) fail(err error) {
 	})
 }
 
-// link returns the supervised link to host, and makes it when it is the first to ask.
-func (a *adapter) link(ctx context.Context, host string) (*reconnect.Supervisor[*link], error) {
+// link returns the supervised link to e, and makes it when it is the first to ask.
+func (a *adapter) link(ctx context.Context, e *endpoint) (*reconnect.Supervisor[*link], error) {
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
 		return nil, transport.ErrClosed
 	}
-	p := a.links[host]
+	p := a.links[e]
 	mine := p == nil
 	if mine {
 		p = &peerLink{ready: make(chan struct{})}
-		a.links[host] = p
+		a.links[e] = p
 	}
 	a.mu.Unlock()
 	if mine {
-		a.firstLink(ctx, host, p)
+		a.firstLink(ctx, e, p)
 	}
 	select {
 	case <-p.ready:
@@ -64,30 +65,32 @@ func (a *adapter) link(ctx context.Context, host string) (*reconnect.Supervisor[
 }
 
 // firstLink makes the first attempt. When that fails, the next who asks makes another.
-func (a *adapter) firstLink(ctx context.Context, host string, p *peerLink) {
+func (a *adapter) firstLink(ctx context.Context, e *endpoint, p *peerLink) {
 	defer close(p.ready)
-	first, err := a.dialLink(ctx, host)
+	first, err := a.dialLink(ctx, e)
 	if err != nil {
 		p.err = err
 		a.mu.Lock()
-		delete(a.links, host)
+		delete(a.links, e)
 		a.mu.Unlock()
 		return
 	}
-	config := reconnect.Config[*link]{Dial: func(ctx context.Context) (*link, error) { return a.relink(ctx, host) }}
+	config := reconnect.Config[*link]{Dial: func(ctx context.Context) (*link, error) { return a.relink(ctx, e) }}
 	if only := a.homes.Only(); only != nil && a.setup.Connected != nil {
-		config.Told = a.setup.Connected
+		if fixed, ok := only.Fixed(); ok && fixed == e {
+			config.Told = a.setup.Connected
+		}
 	}
 	p.sup = reconnect.Start(first, config)
 }
 
 // relink is dialLink with all bindings in effect again.
-func (a *adapter) relink(ctx context.Context, host string) (*link, error) {
-	l, err := a.dialLink(ctx, host)
+func (a *adapter) relink(ctx context.Context, e *endpoint) (*link, error) {
+	l, err := a.dialLink(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range a.remotes(host) {
+	for _, r := range a.remotes(e) {
 		if err := r.attach(ctx, l); err != nil && !r.refused(err) {
 			l.fail(err)
 			return nil, err
@@ -96,13 +99,14 @@ func (a *adapter) relink(ctx context.Context, host string) (*link, error) {
 	return l, nil
 }
 
-func (a *adapter) remotes(host string) []*remote {
+func (a *adapter) remotes(e *endpoint) []*remote {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	bindings := maps.Clone(a.bindings)
+	a.mu.Unlock()
 	var found []*remote
-	for b := range a.bindings {
-		for _, r := range b.remotes {
-			if r.host == host {
+	for b := range bindings {
+		for _, r := range b.all() {
+			if r.e == e {
 				found = append(found, r)
 			}
 		}
@@ -111,12 +115,22 @@ func (a *adapter) remotes(host string) []*remote {
 }
 
 // dialLink makes one attempt. What it starts ends with the link or with the adapter.
-func (a *adapter) dialLink(ctx context.Context, host string) (*link, error) {
+func (a *adapter) dialLink(ctx context.Context, e *endpoint) (*link, error) {
+	use, ok := e.Take()
+	if !ok {
+		return nil, departed(e)
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			use.Release()
+		}
+	}()
 	l := &link{done: make(chan struct{})}
 	var life context.Context
 	life, l.cancel = context.WithCancel(a.base)
 	stop, quit := context.AfterFunc(ctx, l.cancel), context.AfterFunc(a.opening, l.cancel)
-	resp, err := a.get(life, a.streams, host+"/healthz?watch", ndjson)
+	resp, err := use.Conn.get(life, use.Conn.streams, "/healthz?watch", ndjson)
 	late, closed := !stop(), !quit()
 	if late || closed || err != nil {
 		l.cancel()
@@ -136,14 +150,16 @@ func (a *adapter) dialLink(ctx context.Context, host string) (*link, error) {
 		return l, nil
 	}
 	watch := func() {
+		defer use.Release()
 		defer resp.Body.Close()
-		l.fail(unavailable(host, a.watch(resp.Body, l.cancel)))
+		l.fail(unavailable(e.Address, a.watch(resp.Body, l.cancel)))
 	}
 	if !a.spawn(watch) {
 		l.cancel()
 		_ = resp.Body.Close()
 		return nil, transport.ErrClosed
 	}
+	kept = true
 	return l, nil
 }
 
@@ -159,23 +175,29 @@ func (a *adapter) watch(body io.Reader, cancel context.CancelFunc) error {
 	}
 }
 
-// get asks for where, host and path, in a form that it wants.
-func (a *adapter) get(ctx context.Context, c *http.Client, where, want string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.opts.scheme+"://"+where, nil)
+// get asks an endpoint for path, by one of its clients, in a form that it wants.
+func (c *client) get(ctx context.Context, by *http.Client, path, want string) (*http.Response, error) {
+	req, err := c.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return nil, invalid("address %.128q: %w", where, err)
+		return nil, err
 	}
 	if want != "" {
 		req.Header[accept] = []string{want}
 	}
-	resp, err := a.do(c.Transport, req)
+	resp, err := c.a.do(by.Transport, req)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, unavailable(req.URL.Host, err)
+		return nil, unavailable(c.address, err)
 	}
 	return resp, nil
+}
+
+// refused reports whether err says that no connection was made, so that nothing was sent.
+func refused(err error) bool {
+	op := new(net.OpError)
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // unavailable is the error of a peer that gave no answer.
@@ -204,10 +226,10 @@ func (s *silenced) Error() string { return quoted.ReplaceAllLiteralString(s.erro
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
 
-// suspect tells the link to host that a call could not reach it.
-func (a *adapter) suspect(host string, err error) {
+// suspect tells the link to e that a call could not reach it.
+func (a *adapter) suspect(e *endpoint, err error) {
 	a.mu.Lock()
-	p := a.links[host]
+	p := a.links[e]
 	a.mu.Unlock()
 	if p == nil {
 		return

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
-const knownOptions = "attach, ca, cert, clientca, connections, cors, corscredentials, http, key, listen"
+const knownOptions = "attach, ca, cert, clientca, connections, cors, corscredentials, http, key, listen, " + homes.KnownOptions
 
 // options are what a URL says; see Factory.
 type options struct {
@@ -25,6 +26,7 @@ type options struct {
 	attach      bool   // other processes may attach handlers here
 	http2       bool   // this node calls by HTTP/2 alone; it serves both versions to whoever asks
 	cors        cors   // pages that may call this node from a browser
+	homes       homes.Options
 }
 
 func parseOptions(u *url.URL) (options, error) {
@@ -91,6 +93,9 @@ func (o *options) set(name, value string) error {
 	case "clientca":
 		o.clientCA = value
 	default:
+		if known, err := o.homes.Set(name, value); known {
+			return err
+		}
 		if o.files.Set(name, value) {
 			return nil
 		}
@@ -117,13 +122,17 @@ const (
 
 // endpoint is address of what a table names, which may say the scheme too: this node's, as it speaks one alone.
 func (o *options) endpoint(s string) (string, error) {
-	if scheme, rest, ok := strings.Cut(s, "://"); ok && scheme != "dns" {
+	scheme, rest, ok := strings.Cut(s, "://")
+	switch {
+	case !ok:
+		return o.address(s)
+	case scheme == schemePlain || scheme == schemeTLS:
 		if scheme != o.scheme {
 			return "", invalid("address %.128q: this node speaks %s alone: leave the scheme out, or open the Conn by %.16s://", s, o.scheme, scheme)
 		}
-		s = rest
+		return o.address(rest)
 	}
-	return o.address(strings.TrimPrefix(s, "dns:///"))
+	return "", invalid("address %.128q: nothing here resolves %.32q: use host:port, dns:///host:port, srv:///_http._tcp.name or file:///path, or give the Factory a resolver by WithResolver", s, scheme)
 }
 
 // address checks host:port, and adds the scheme's port where there is none.

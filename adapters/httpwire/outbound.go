@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ func (a *adapter) Send(ctx context.Context, e *transport.Envelope) error {
 
 // sendTo posts to the home, and again while the queue there is full, which the home
 // tells before it takes anything. So a caller that gives up knows that its message is not accepted.
-func (a *adapter) sendTo(ctx context.Context, home *homes.Peers, e *transport.Envelope) error {
+func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope) error {
 	due, own := time.Now().Add(e.Timeout), *e
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		resp, err := a.post(ctx, home, "/send/", &own)
@@ -55,7 +54,7 @@ func (a *adapter) Publish(ctx context.Context, e *transport.Envelope) error {
 	return a.oneWay(ctx, home, "/publish/", e)
 }
 
-func (a *adapter) oneWay(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) error {
+func (a *adapter) oneWay(ctx context.Context, home *peers, path string, e *transport.Envelope) error {
 	reply, err := a.exchange(ctx, home, path, e)
 	return outcome(ctx, reply, err)
 }
@@ -85,7 +84,7 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 }
 
 // exchange posts e and reads the whole answer.
-func (a *adapter) exchange(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*transport.Envelope, error) {
+func (a *adapter) exchange(ctx context.Context, home *peers, path string, e *transport.Envelope) (*transport.Envelope, error) {
 	resp, err := a.post(ctx, home, path, e)
 	if err != nil {
 		return nil, err
@@ -117,42 +116,72 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 	return nil, unavailable(resp.Request.URL.Host, err)
 }
 
-// post tries the endpoints of home in turn, as long as it is certain that none got the message.
-func (a *adapter) post(ctx context.Context, home *homes.Peers, path string, e *transport.Envelope) (*http.Response, error) {
+// post gives e to an endpoint of home, and to another as long as it is certain that
+// none did anything, or no harm is done by doing it twice.
+func (a *adapter) post(ctx context.Context, home *peers, path string, e *transport.Envelope) (*http.Response, error) {
 	out, err := a.outgoing(path, e)
 	if err != nil {
 		return nil, err
 	}
+	if !e.Idempotent {
+		unrepeatable(out.header)
+	}
 	if a.ruled(path, e) {
 		ctx = asREST(ctx)
 	}
-	var failed error
-	for _, host := range home.Order(e.Key) {
-		req, err := http.NewRequestWithContext(ctx, out.method, a.opts.scheme+"://"+host+out.target, bytes.NewReader(out.body))
+	tries := home.Tries(e.Key, e.Idempotent)
+	for {
+		l, err := tries.Next(ctx)
 		if err != nil {
-			return nil, invalid("address %.128q: %w", host, err)
+			return nil, err
+		}
+		req, err := l.Conn.request(ctx, out.method, out.target, bytes.NewReader(out.body))
+		if err != nil {
+			l.Release()
+			return nil, err
 		}
 		req.Header = out.header
 		if a.opts.http2 && !e.Idempotent {
 			req.GetBody = nil // or net/http would send it again after some losses where it may have run
 		}
-		resp, err := a.do(a.calls.Transport, req)
+		resp, err := a.do(l.Conn.calls.Transport, req)
 		if err == nil {
-			return resp, nil
+			if declined(resp) && tries.Again(ctx, l, homes.Declined) {
+				_ = resp.Body.Close() // another endpoint is asked
+				continue
+			}
+			return leased(resp, l), nil
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if coded := new(transport.Error); errors.As(err, &coded) {
+		if coded := new(transport.Error); errors.As(err, &coded) { // it was not asked
+			l.Release()
 			return nil, coded
 		}
-		failed = unavailable(host, err)
-		a.suspect(host, failed)
-		if op := new(net.OpError); !errors.As(err, &op) || op.Op != "dial" {
+		outcome := outcomeOf(ctx, err)
+		failed := error(unavailable(l.Conn.address, err))
+		if outcome == homes.GaveUp {
+			failed = ctx.Err()
+		} else {
+			a.suspect(l.Endpoint, failed)
+		}
+		if !tries.Again(ctx, l, outcome) {
 			return nil, failed
 		}
 	}
-	return nil, failed
+}
+
+// unrepeatable hides from the HTTP client what would let it send a request again whose fate it does not know.
+func unrepeatable(h http.Header) {
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if v, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = v // the same field on the wire
+		}
+	}
+}
+
+// declined reports whether the peer says that it did nothing, since it handles no such destination.
+func declined(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get(reasonField) == noHandler
 }
 
 // Gather returns once the home has given the message to its subscriptions, which it

@@ -36,7 +36,7 @@ func limited(t testing.TB, options string, l limits) *adapter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := openWithin(t.Context(), transport.Setup{
+	a, err := newFactory(nil).openWithin(t.Context(), transport.Setup{
 		URL: u, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {},
 	}, l)
 	if err != nil {

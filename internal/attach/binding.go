@@ -3,6 +3,7 @@ package attach
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/polywire/polywire/internal/reconnect"
@@ -12,43 +13,52 @@ import (
 // A Binding delivers from the own router and from streams of other nodes to one
 // sink. It implements [transport.Bound].
 type Binding struct {
-	node    *Node
-	spec    transport.Binding
-	sink    transport.Sink
-	local   transport.Bound // nil where this process is home of nothing that matches
-	remotes []*Remote       // never changes
+	node *Node
+	spec transport.Binding
+	sink transport.Sink
+	from []Source // whose places it is attached to
 
-	mu      sync.Mutex // guards stopped and local, and is held while a remote delivers
+	mu      sync.Mutex      // guards the fields below, and is held while a remote delivers
+	local   transport.Bound // nil where this process is home of nothing that matches
+	remotes []*Remote
+	opened  bool // places that come now are attached to as they come
 	stopped bool
 }
 
 // Bind puts a binding into effect at this process's router, where local says so,
-// and at all hosts. Homes that are away are waited for within ctx.
-func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, local bool, hosts []string) (*Binding, error) {
-	b := &Binding{node: n, spec: spec, sink: sink}
-	sources := len(hosts)
-	if local {
-		sources++
-	}
-	// The sources share the credit; each has some, so that none is shut out.
-	credit := max(max(spec.Credit, spec.Concurrency)/max(sources, 1), 1)
-	for _, host := range hosts {
-		b.remotes = append(b.remotes, &Remote{Host: host, Credit: credit, b: b})
-	}
+// and at all places. Homes that are away are waited for within ctx.
+func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, local bool, from []Source) (*Binding, error) {
+	b := &Binding{node: n, spec: spec, sink: sink, from: from}
 	if !n.register(b) {
 		return nil, transport.ErrClosed
 	}
-	if err := b.open(ctx, local, credit); err != nil {
+	if err := b.open(ctx, local); err != nil {
 		b.abandon(context.WithoutCancel(ctx))
 		n.forget(b)
 		return nil, err
 	}
+	for _, s := range from {
+		b.follow(s) // what came meanwhile
+	}
 	return b, nil
 }
 
-func (b *Binding) open(ctx context.Context, local bool, credit int) error {
+func (b *Binding) open(ctx context.Context, local bool) error {
 	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
 	defer cancel()
+	var found []Place
+	for _, p := range b.from {
+		all, err := p.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		found = append(found, all...)
+	}
+	n := len(found)
+	if local {
+		n++
+	}
+	credit := b.share(n)
 	if local {
 		spec := b.spec
 		spec.Credit, spec.Concurrency = credit, min(spec.Concurrency, credit)
@@ -60,18 +70,78 @@ func (b *Binding) open(ctx context.Context, local bool, credit int) error {
 		b.local = bound
 		b.mu.Unlock()
 	}
-	failed := make(chan error, len(b.remotes)) // one from each goroutine below
-	for _, r := range b.remotes {
+	b.mu.Lock()
+	for _, e := range found {
+		b.remotes = append(b.remotes, &Remote{Place: e, Credit: credit, b: b})
+	}
+	remotes := slices.Clone(b.remotes)
+	b.opened = true
+	b.mu.Unlock()
+	return openAll(ctx, remotes)
+}
+
+func openAll(ctx context.Context, remotes []*Remote) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(remotes)) // one from each goroutine below
+	for _, r := range remotes {
 		go func() { failed <- r.open(ctx) }() // ends within ctx; waited for here
 	}
 	var first error
-	for range b.remotes {
+	for range remotes {
 		if err := <-failed; err != nil && first == nil {
 			first = err
 			cancel()
 		}
 	}
 	return first
+}
+
+// share is the credit of one of n sources, which share that of the binding; each has
+// some, so that none is shut out. One that comes later gets as much as if it had been the last of the first.
+func (b *Binding) share(n int) int {
+	return max(max(b.spec.Credit, b.spec.Concurrency)/max(n, 1), 1)
+}
+
+// all lists the remotes of now.
+func (b *Binding) all() []*Remote {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.remotes)
+}
+
+// follow attaches to the places of s that are new, and leaves those that are gone.
+func (b *Binding) follow(s Source) {
+	if !slices.Contains(b.from, s) {
+		return
+	}
+	var joined, left []*Remote
+	b.mu.Lock()
+	if b.stopped || !b.opened {
+		b.mu.Unlock()
+		return
+	}
+	b.remotes = slices.DeleteFunc(b.remotes, func(r *Remote) bool {
+		gone := r.Place.Left()
+		if gone {
+			left = append(left, r)
+		}
+		return gone
+	})
+	for _, e := range s.Current() {
+		if !e.Left() && !slices.ContainsFunc(b.remotes, func(r *Remote) bool { return r.Place == e }) {
+			r := &Remote{Place: e, Credit: b.share(len(b.remotes) + 1), b: b}
+			b.remotes = append(b.remotes, r)
+			joined = append(joined, r)
+		}
+	}
+	b.mu.Unlock()
+	for _, r := range joined {
+		b.node.Spawn(func() { r.join(b.node.Opening) })
+	}
+	for _, r := range left {
+		b.node.Spawn(func() { r.stop(context.Background()) }) // which takes Patience at most
+	}
 }
 
 // ReplyAddress is empty: requests carry their replies.
@@ -87,7 +157,7 @@ func (b *Binding) Unbind(ctx context.Context) error {
 	if local != nil {
 		err = local.Unbind(ctx)
 	}
-	for _, r := range b.remotes {
+	for _, r := range b.all() {
 		r.stop(ctx)
 	}
 	b.node.forget(b)
@@ -103,7 +173,7 @@ func (b *Binding) abandon(ctx context.Context) {
 	if l, ok := local.(interface{ Abandon(context.Context) error }); ok {
 		_ = l.Abandon(ctx) // fails with ctx alone
 	}
-	for _, r := range b.remotes {
+	for _, r := range b.all() {
 		r.abandon(ctx)
 	}
 }
@@ -121,7 +191,7 @@ func (b *Binding) deliver(d *delivery) bool {
 
 // A Remote is a binding's part at one other node. Its inlet is replaced when the connection is lost.
 type Remote struct {
-	Host   string
+	Place  Place
 	Credit int // unsettled deliveries at most
 	b      *Binding
 
@@ -135,10 +205,27 @@ type Remote struct {
 // Spec is what the binding wants; its Credit is shared among remotes.
 func (r *Remote) Spec() transport.Binding { return r.b.spec }
 
-// open attaches for the first time, within ctx.
+// join attaches to a place that came later.
+func (r *Remote) join(ctx context.Context) {
+	if err := r.open(ctx); err != nil && ctx.Err() == nil {
+		r.Refused(err)
+	}
+}
+
+// over reports whether no inlet is wanted.
+func (r *Remote) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended || r.Place.Left()
+}
+
+// open attaches for the first time, within ctx. A place that leaves meanwhile is none to wait for.
 func (r *Remote) open(ctx context.Context) error {
 	for {
-		sup, err := r.b.node.Link(ctx, r.Host)
+		if r.over() {
+			return nil
+		}
+		sup, err := r.b.node.Link(ctx, r.Place)
 		if err == nil {
 			var l *Link
 			if l, err = sup.Get(ctx); err == nil {
@@ -168,10 +255,7 @@ func (r *Remote) live() *Inlet {
 func (r *Remote) attach(ctx context.Context, l *Link) error {
 	r.attaching.Lock()
 	defer r.attaching.Unlock()
-	r.mu.Lock()
-	ended := r.ended
-	r.mu.Unlock()
-	if ended || r.live() != nil {
+	if r.over() || r.live() != nil {
 		return nil
 	}
 	t, err := r.b.node.Attach(ctx, r, l)
@@ -180,7 +264,7 @@ func (r *Remote) attach(ctx context.Context, l *Link) error {
 	}
 	r.mu.Lock()
 	r.current = t
-	ended = r.ended
+	ended := r.ended
 	r.mu.Unlock()
 	if ended { // Unbind came between
 		t.Lose(transport.ErrClosed)

@@ -21,10 +21,12 @@ type Node struct {
 	Router   *router.Router
 	Patience time.Duration // for a settlement to be taken by the peer
 
+	// Opening ends as the adapter begins to close: nobody attaches to places that come then.
+	Opening context.Context
 	// Spawn starts a goroutine that the adapter's Close waits for; false when Close came first.
 	Spawn func(func()) bool
-	// Dial makes one attempt to link to host. What it starts ends with the link or with the adapter.
-	Dial func(ctx context.Context, host string) (*Link, error)
+	// Dial makes one attempt to link to a place. What it starts ends with the link or with the adapter.
+	Dial func(ctx context.Context, at Place) (*Link, error)
 	// Attach opens a stream for r and returns once the home delivers to it.
 	Attach func(ctx context.Context, r *Remote, l *Link) (*Inlet, error)
 	// Told hears when a link is lost and when it is back; may be nil.
@@ -32,8 +34,22 @@ type Node struct {
 
 	mu       sync.Mutex // guards the fields below
 	bindings map[*Binding]struct{}
-	links    map[string]*peerLink // by host
+	links    map[Place]*peerLink
 	closed   bool
+}
+
+// A Place is one process that bindings attach to, as long as it is one of its home; a pointer.
+type Place interface {
+	// Left reports whether it is none any more; then it never is one again.
+	Left() bool
+}
+
+// A Source is a home whose places come and go. Two of one home are equal.
+type Source interface {
+	// Wait returns the places, and waits within ctx until there are some.
+	Wait(ctx context.Context) ([]Place, error)
+	// Current returns those of now.
+	Current() []Place
 }
 
 // A Link is a connection that a peer holds open while it lives, so that its end
@@ -82,25 +98,25 @@ func (p *peerLink) close() {
 	}
 }
 
-// Link returns the supervised link to host, and makes it when it is the first to ask.
-func (n *Node) Link(ctx context.Context, host string) (*reconnect.Supervisor[*Link], error) {
+// Link returns the supervised link to a place, and makes it when it is the first to ask.
+func (n *Node) Link(ctx context.Context, at Place) (*reconnect.Supervisor[*Link], error) {
 	n.mu.Lock()
 	if n.closed {
 		n.mu.Unlock()
 		return nil, transport.ErrClosed
 	}
-	p := n.links[host]
+	p := n.links[at]
 	mine := p == nil
 	if mine {
 		p = &peerLink{ready: make(chan struct{})}
 		if n.links == nil {
-			n.links = map[string]*peerLink{}
+			n.links = map[Place]*peerLink{}
 		}
-		n.links[host] = p
+		n.links[at] = p
 	}
 	n.mu.Unlock()
 	if mine {
-		n.first(ctx, host, p)
+		n.first(ctx, at, p)
 	}
 	select {
 	case <-p.ready:
@@ -111,29 +127,29 @@ func (n *Node) Link(ctx context.Context, host string) (*reconnect.Supervisor[*Li
 }
 
 // first makes the first attempt. When that fails, the next who asks makes another.
-func (n *Node) first(ctx context.Context, host string, p *peerLink) {
+func (n *Node) first(ctx context.Context, at Place, p *peerLink) {
 	defer close(p.ready)
-	link, err := n.Dial(ctx, host)
+	link, err := n.Dial(ctx, at)
 	if err != nil {
 		p.err = err
 		n.mu.Lock()
-		delete(n.links, host)
+		delete(n.links, at)
 		n.mu.Unlock()
 		return
 	}
 	p.sup = reconnect.Start(link, reconnect.Config[*Link]{
-		Dial: func(ctx context.Context) (*Link, error) { return n.again(ctx, host) },
+		Dial: func(ctx context.Context) (*Link, error) { return n.again(ctx, at) },
 		Told: n.Told,
 	})
 }
 
 // again is Dial with all bindings in effect again.
-func (n *Node) again(ctx context.Context, host string) (*Link, error) {
-	l, err := n.Dial(ctx, host)
+func (n *Node) again(ctx context.Context, at Place) (*Link, error) {
+	l, err := n.Dial(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range n.remotes(host) {
+	for _, r := range n.remotes(at) {
 		if err := r.attach(ctx, l); err != nil && !r.Refused(err) {
 			l.Fail(err)
 			return nil, err
@@ -142,10 +158,10 @@ func (n *Node) again(ctx context.Context, host string) (*Link, error) {
 	return l, nil
 }
 
-// Suspect tells the link to host that a call could not reach it.
-func (n *Node) Suspect(host string, err error) {
+// Suspect tells the link to a place that a call could not reach it.
+func (n *Node) Suspect(at Place, err error) {
 	n.mu.Lock()
-	p := n.links[host]
+	p := n.links[at]
 	n.mu.Unlock()
 	if p == nil {
 		return
@@ -163,13 +179,14 @@ func (n *Node) Suspect(host string, err error) {
 	}
 }
 
-func (n *Node) remotes(host string) []*Remote {
+func (n *Node) remotes(at Place) []*Remote {
 	n.mu.Lock()
-	defer n.mu.Unlock()
+	bindings := maps.Clone(n.bindings)
+	n.mu.Unlock()
 	var found []*Remote
-	for b := range n.bindings {
-		for _, r := range b.remotes {
-			if r.Host == host {
+	for b := range bindings {
+		for _, r := range b.all() {
+			if r.Place == at {
 				found = append(found, r)
 			}
 		}
@@ -208,6 +225,26 @@ func (n *Node) Close(ctx context.Context) {
 	}
 	for b := range bindings {
 		b.abandon(ctx)
+	}
+}
+
+// Follow attaches bindings to places of a home that have come, and leaves those that have left.
+func (n *Node) Follow(s Source) {
+	var gone []*peerLink
+	n.mu.Lock()
+	bindings := maps.Clone(n.bindings)
+	for at, l := range n.links {
+		if at.Left() {
+			gone = append(gone, l)
+			delete(n.links, at)
+		}
+	}
+	n.mu.Unlock()
+	for _, l := range gone {
+		n.Spawn(l.close) // else Close ends it
+	}
+	for b := range bindings {
+		b.follow(s)
 	}
 }
 

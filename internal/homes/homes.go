@@ -1,104 +1,127 @@
 // Package homes knows, for wires without a broker, which process is the home of a
-// destination and where it is reached.
+// destination, where it is reached, and which of its instances a message goes to.
+//
+//	Table ─ Of(destination) ─▶ Peers ─ Tries(key) ─▶ Lease: an Endpoint and a connection to it
+//	                             ▲                        └ Done(how it went) ─▶ health, load, next try
+//	            resolvers ─ watch┘
 //
 // A [Table] is made of the rows of transport.Setup.Services: the home of a
 // destination is the service whose pattern of it is the most specific one, and
 // what nobody owns has its home at the host that the Conn's URL names, or in this process.
-// [Peers] are the instances of one home.
+// [Peers] are the instances of one home. C is what an adapter has as a connection to one.
 package homes
 
 import (
 	"cmp"
-	"hash/fnv"
+	"context"
+	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/endpoints"
 )
 
 // A Config is what a [Table] is made from.
-type Config struct {
+type Config[C any] struct {
 	Rest     string              // host:port of the home of all that no service owns; empty for this process
 	Service  string              // the service that this process is an instance of; may be empty
 	Services []transport.Service // the table
-	// Address checks an endpoint of the table and returns its host:port.
+	Options  Options
+
+	// Resolvers are asked for endpoints with their schemes, as "dns" for dns:///host:port.
+	Resolvers map[string]endpoints.Resolver
+	// Address checks an address, of the table or of a resolver, and returns its host:port.
 	Address func(endpoint string) (string, error)
+
+	// Open makes the connection to an endpoint, or what makes them; it does not wait
+	// for the network. It is called with a lock held.
+	Open func(endpoints.Endpoint) C
+	// Retire tells that nothing new begins on a connection, perhaps twice; then Close, once,
+	// that nothing is in progress on it either, or that the table is closed.
+	Retire, Close func(C)
+	// Changed tells that endpoints of a home came or left; may be nil. Calls for one home do not overlap.
+	Changed func(*Peers[C])
 }
 
 // A Table knows the home of every destination. A nil *[Peers] stands for this
 // process, which is also the home of what nobody owns where the URL names no host.
-// It never changes; its methods may be called concurrently.
-type Table struct {
-	rest     *Peers  // home of what no service owns, when the URL names a host
-	owners   []owner // most specific pattern first
-	self     *service
-	services []*service
+// Its rows never change; its methods may be called concurrently.
+type Table[C any] struct {
+	pool     *pool[C]
+	rest     *Peers[C]  // home of what no service owns, when the URL names a host
+	owners   []owner[C] // most specific pattern first
+	self     *service[C]
+	services []*service[C]
 }
 
-type owner struct {
+type owner[C any] struct {
 	pattern string
-	service *service
+	service *service[C]
 }
 
 // A service is a row of the table of services.
-type service struct {
+type service[C any] struct {
 	name   string
 	owns   []string
 	listen string
-	peers  *Peers // how to reach it; nil without endpoints
-	own    bool   // this process is one of its instances
+	peers  *Peers[C] // how to reach it; nil without endpoints
+	own    bool      // this process is one of its instances
 }
 
-// New reads the table. Its errors are CodeInvalidArgument and name the row and the fix.
-func New(c Config) (*Table, error) {
-	h := &Table{}
+// New reads the table. Its errors are CodeInvalidArgument and name the row and the
+// fix. It opens nothing; what is used later ends with Close.
+func New[C any](c Config[C]) (*Table[C], error) {
+	t := &Table[C]{pool: newPool(c)}
 	if c.Rest != "" {
-		h.rest = &Peers{name: c.Rest, endpoints: []string{c.Rest}}
+		entry := c.Rest
+		if c.Options.Resolve != "" {
+			entry = c.Options.Resolve + ":///" + c.Rest
+		}
+		var err error
+		if t.rest, err = t.pool.peers(c.Rest, []string{entry}); err != nil {
+			return nil, err
+		}
 	}
 	for i := range c.Services {
-		row, err := newService(&c, &c.Services[i])
+		row, err := t.service(&c.Services[i])
 		if err != nil {
 			return nil, err
 		}
-		h.services = append(h.services, row)
+		t.services = append(t.services, row)
 		if row.own {
-			h.self = row
+			t.self = row
 		}
 		for _, pattern := range row.owns {
-			h.owners = append(h.owners, owner{pattern, row})
+			t.owners = append(t.owners, owner[C]{pattern, row})
 		}
 	}
-	slices.SortStableFunc(h.owners, func(a, b owner) int { return specificity(a.pattern, b.pattern) })
-	for i := 1; i < len(h.owners); i++ {
-		if a, b := h.owners[i-1], h.owners[i]; a.pattern == b.pattern && a.service != b.service {
+	slices.SortStableFunc(t.owners, func(a, b owner[C]) int { return specificity(a.pattern, b.pattern) })
+	for i := 1; i < len(t.owners); i++ {
+		if a, b := t.owners[i-1], t.owners[i]; a.pattern == b.pattern && a.service != b.service {
 			return nil, invalid("services %s and %s both own %q: give it to one", a.service.name, b.service.name, a.pattern)
 		}
 	}
-	return h, nil
+	return t, nil
 }
 
-func newService(c *Config, s *transport.Service) (*service, error) {
-	row := &service{name: s.Name, owns: s.Owns, listen: s.Listen, own: s.Name != "" && s.Name == c.Service}
-	var hosts []string
-	for _, e := range s.Endpoints {
-		host, err := c.Address(e)
-		if err != nil {
-			return nil, invalid("service %s: endpoint: %w", s.Name, err)
-		}
-		hosts = append(hosts, host)
-	}
-	if len(hosts) > 0 {
-		row.peers = &Peers{name: s.Name, endpoints: hosts}
-	}
-	if len(hosts) == 0 && len(s.Owns) > 0 && !row.own {
+func (t *Table[C]) service(s *transport.Service) (*service[C], error) {
+	row := &service[C]{name: s.Name, owns: s.Owns, listen: s.Listen, own: s.Name != "" && s.Name == t.pool.config.Service}
+	if len(s.Endpoints) == 0 && len(s.Owns) > 0 && !row.own {
 		return nil, invalid("service %s owns %q and has no endpoints: say where it is reached", s.Name, s.Owns[0])
+	}
+	if len(s.Endpoints) == 0 {
+		return row, nil
+	}
+	var err error
+	if row.peers, err = t.pool.peers(s.Name, s.Endpoints); err != nil {
+		return nil, invalid("service %s: endpoint: %w", s.Name, err)
 	}
 	return row, nil
 }
 
 // Of finds the home of destination; nil is this process.
-func (t *Table) Of(destination string) *Peers {
+func (t *Table[C]) Of(destination string) *Peers[C] {
 	for i := range t.owners {
 		o := &t.owners[i]
 		if transport.Match(o.pattern, destination) {
@@ -113,8 +136,8 @@ func (t *Table) Of(destination string) *Peers {
 
 // Publishers lists who may be the home of a topic that pattern matches, besides
 // this process.
-func (t *Table) Publishers(pattern string) []*Peers {
-	var found []*Peers
+func (t *Table[C]) Publishers(pattern string) []*Peers[C] {
+	var found []*Peers[C]
 	if t.rest != nil {
 		found = append(found, t.rest)
 	}
@@ -128,10 +151,10 @@ func (t *Table) Publishers(pattern string) []*Peers {
 }
 
 // Local reports whether this process is the home of anything.
-func (t *Table) Local() bool { return t.rest == nil || t.self != nil }
+func (t *Table[C]) Local() bool { return t.rest == nil || t.self != nil }
 
 // Only is the one home of everything, if there is one that is not this process.
-func (t *Table) Only() *Peers {
+func (t *Table[C]) Only() *Peers[C] {
 	if len(t.owners) > 0 {
 		return nil
 	}
@@ -141,7 +164,7 @@ func (t *Table) Only() *Peers {
 // Invited lists what may take a binding of a queue: this process alone (nil), or
 // the host that the URL names, which may refuse it. What another service owns is
 // handled in that service's own processes.
-func (t *Table) Invited(destination string) (*Peers, error) {
+func (t *Table[C]) Invited(destination string) (*Peers[C], error) {
 	home := t.Of(destination)
 	if home == nil || home == t.rest {
 		return home, nil
@@ -151,41 +174,37 @@ func (t *Table) Invited(destination string) (*Peers, error) {
 }
 
 // Listen is where this process's own row says that it listens; empty without one.
-func (t *Table) Listen() string {
+func (t *Table[C]) Listen() string {
 	if t.self == nil {
 		return ""
 	}
 	return t.self.listen
 }
 
-// Peers are the processes of one home: each is an instance of the same service.
-// Methods may be called concurrently.
-type Peers struct {
-	name      string
-	endpoints []string // host:port
-	turn      atomic.Uint32
-}
+// Close ends what watches endpoints, and closes all connections. It waits within ctx for resolvers to return.
+func (t *Table[C]) Close(ctx context.Context) error { return t.pool.close(ctx) }
 
-// Name is the service's, or the host:port of the URL.
-func (p *Peers) Name() string { return p.name }
-
-// Endpoints lists all, as host:port. The caller must not change it.
-func (p *Peers) Endpoints() []string { return p.endpoints }
-
-// Order lists the endpoints to try for a message, as host:port: those of one key begin
-// with the same, the others take turns. The caller must not change it.
-func (p *Peers) Order(key string) []string {
-	n := len(p.endpoints)
-	if n == 1 {
-		return p.endpoints
+// source reads an entry of the table: a target of a resolver, or a fixed address.
+func (c *Config[C]) source(entry string) (*source, error) {
+	scheme, _, ok := strings.Cut(entry, "://")
+	r := c.Resolvers[scheme]
+	if !ok || r == nil {
+		address, err := c.Address(entry)
+		if err != nil {
+			return nil, err
+		}
+		return &source{fixed: []endpoints.Endpoint{{Address: address}}}, nil
 	}
-	first := int(p.turn.Add(1)) % n
-	if key != "" {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(key)) // never fails
-		first = int(h.Sum32() % uint32(n))
+	target, err := url.Parse(entry)
+	if err != nil {
+		return nil, invalid("target %.128q cannot be read: use %s:///name", entry, scheme)
 	}
-	return append(slices.Clone(p.endpoints[first:]), p.endpoints[:first]...)
+	if check, ok := r.(interface{ Check(*url.URL) error }); ok {
+		if err := check.Check(target); err != nil {
+			return nil, invalid("%w", err)
+		}
+	}
+	return &source{resolver: r, target: target, again: make(chan struct{}, 1)}, nil
 }
 
 // specificity orders patterns so that of all that match one destination the

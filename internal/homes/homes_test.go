@@ -14,7 +14,7 @@ func TestPatternsAreOrderedBySpecificity(t *testing.T) {
 		{Name: "all", Owns: []string{">"}, Endpoints: []string{"h:1"}}, {Name: "a", Owns: []string{"a.>"}, Endpoints: []string{"h:2"}},
 		{Name: "star", Owns: []string{"a.*.c"}, Endpoints: []string{"h:3"}}, {Name: "exact", Owns: []string{"a.b.c"}, Endpoints: []string{"h:4"}},
 	}
-	h, err := New(Config{Services: rows, Address: asIs})
+	h, err := New(Config[int]{Services: rows, Address: asIs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestPatternsAreOrderedBySpecificity(t *testing.T) {
 		}
 	}
 	rows[3].Owns = []string{"a.>"}
-	if _, err := New(Config{Services: rows, Address: asIs}); err == nil || !strings.Contains(err.Error(), "both own") {
+	if _, err := New(Config[int]{Services: rows, Address: asIs}); err == nil || !strings.Contains(err.Error(), "both own") {
 		t.Errorf("two owners of one pattern: %v, want both named", err)
 	}
 }
@@ -50,7 +50,7 @@ func TestAQueueIsBoundAtItsHomeAloneOrAtTheHostOfTheURL(t *testing.T) {
 	rows := []transport.Service{
 		{Name: "mine", Owns: []string{"mine.>"}, Listen: ":1"}, {Name: "theirs", Owns: []string{"theirs.>"}, Endpoints: []string{"h:2"}},
 	}
-	table, err := New(Config{Rest: "hub:80", Service: "mine", Services: rows, Address: asIs})
+	table, err := New(Config[int]{Rest: "hub:80", Service: "mine", Services: rows, Address: asIs})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,214 @@
+package httpwire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/polywire/polywire/internal/homes"
+	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/endpoints"
+)
+
+type (
+	peers    = homes.Peers[*client]
+	endpoint = homes.Endpoint[*client]
+	lease    = homes.Lease[*client]
+)
+
+// An Option changes what a [Factory] opens, where a URL cannot say it.
+type Option func(*factory)
+
+type factory struct {
+	resolvers map[string]endpoints.Resolver // by scheme
+}
+
+// WithResolver lets endpoints of the table of services be targets of that scheme,
+// as consul:///orders, and a URL have resolve=consul. It replaces a built-in resolver (dns, srv, file) of that name.
+func WithResolver(scheme string, r endpoints.Resolver) Option {
+	return func(f *factory) { f.resolvers[scheme] = r }
+}
+
+func newFactory(opts []Option) *factory {
+	f := &factory{resolvers: endpoints.Builtin()}
+	for _, o := range opts {
+		o(f)
+	}
+	return f
+}
+
+// A client is what reaches one endpoint, with connections of its own.
+type client struct {
+	a       *adapter
+	address string       // host:port
+	url     string       // scheme://host:port
+	host    string       // what the endpoint is called by, where that is not the address
+	calls   *http.Client // for messages
+	streams *http.Client // for streams and settlements, which must not wait for calls
+}
+
+// homesConfig says how the table of homes reaches endpoints.
+func (a *adapter) homesConfig(f *factory) homes.Config[*client] {
+	return homes.Config[*client]{
+		Rest: a.opts.host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.homes,
+		Resolvers: f.resolvers, Address: a.opts.endpoint,
+		Open: a.newPeer, Retire: (*client).closeIdle, Close: (*client).closeIdle, Changed: a.changed,
+	}
+}
+
+func (a *adapter) newPeer(e endpoints.Endpoint) *client {
+	trust, host := a.trust, ""
+	if e.Name != "" {
+		_, port, _ := net.SplitHostPort(e.Address) // which has been checked
+		host = net.JoinHostPort(e.Name, port)
+		if trust != nil {
+			trust = trust.Clone()
+			trust.ServerName = e.Name
+		}
+	}
+	return &client{
+		a: a, address: e.Address, url: a.opts.scheme + "://" + e.Address, host: host,
+		calls: a.newClient(1024, trust), streams: a.newClient(0, trust),
+	}
+}
+
+// closeIdle closes connections that do nothing, and the others as they finish.
+func (c *client) closeIdle() {
+	c.calls.CloseIdleConnections()
+	c.streams.CloseIdleConnections()
+}
+
+// request makes a request to the endpoint.
+func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
+	if err != nil {
+		return nil, invalid("address %.128q: %w", c.address, err)
+	}
+	if c.host != "" {
+		req.Host = c.host
+	}
+	return req, nil
+}
+
+// A leasedBody is the body of an answer, which ends the use of its endpoint.
+type leasedBody struct {
+	io.ReadCloser
+	lease lease
+	once  sync.Once
+}
+
+func (b *leasedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.once.Do(b.lease.Release)
+	return err
+}
+
+// changed follows a home whose endpoints came or left.
+func (a *adapter) changed(p *peers) {
+	var gone []*peerLink
+	a.mu.Lock()
+	bindings := maps.Clone(a.bindings)
+	for e, l := range a.links {
+		if e.Left() {
+			gone = append(gone, l)
+			delete(a.links, e)
+		}
+	}
+	a.mu.Unlock()
+	for _, l := range gone {
+		a.spawn(l.close)
+	}
+	for b := range bindings {
+		b.follow(p)
+	}
+}
+
+// ping asks one endpoint of home whether it is there.
+func (a *adapter) ping(ctx context.Context, home *peers) error {
+	tries := home.Tries("", true)
+	for {
+		l, err := tries.Next(ctx)
+		if err != nil {
+			return err
+		}
+		resp, err := l.Conn.get(ctx, l.Conn.calls, "/healthz", "")
+		if err == nil {
+			l.Done(homes.Answered)
+			_ = resp.Body.Close() // nothing of it is wanted
+			if resp.StatusCode >= http.StatusInternalServerError {
+				return transport.CodeUnavailable.Errorf("%s is not healthy: status %d", l.Conn.address, resp.StatusCode)
+			}
+			return nil
+		}
+		if !tries.Again(ctx, l, outcomeOf(ctx, err)) {
+			return err
+		}
+	}
+}
+
+// outcomeOf tells what a failed attempt proves of the peer: that it did nothing, where no connection was made.
+func outcomeOf(ctx context.Context, err error) homes.Outcome {
+	switch {
+	case ctx.Err() != nil:
+		return homes.GaveUp
+	case refused(err):
+		return homes.Refused
+	case unprocessed(err):
+		return homes.Declined
+	}
+	return homes.Lost
+}
+
+// unprocessed reports whether a peer of HTTP/2 says that it did nothing with a
+// request. net/http's error becomes one of this shape.
+func unprocessed(err error) bool {
+	const refusedStream = 7 // RFC 9113, section 7
+	var e streamError
+	return errors.As(err, &e) && e.Code == refusedStream
+}
+
+type streamError struct {
+	StreamID uint32
+	Code     streamCode
+	Cause    error
+}
+
+type streamCode uint32
+
+func (streamError) Error() string { return "stream reset" }
+
+// departed is the error of who comes to an endpoint that has left its home.
+func departed(e *endpoint) error {
+	return transport.CodeUnavailable.Errorf("%s is no endpoint of its service any more", e.Address)
+}
+
+// retryAfter reads how long a server, or a proxy before it, wants to be left alone.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	if s, err := time.ParseDuration(v + "s"); err == nil && s > 0 {
+		return s
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}
+
+// leased is resp, whose body ends the use of the endpoint that gave it.
+func leased(resp *http.Response, l lease) *http.Response {
+	if wait := retryAfter(resp.Header); wait > 0 && resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get(codeField) == "" {
+		l.Avoid(wait) // a server in trouble, or a proxy for it; a handler's own error says nothing of others
+	} else {
+		l.Answered()
+	}
+	resp.Body = &leasedBody{ReadCloser: resp.Body, lease: l}
+	return resp
+}
