@@ -50,6 +50,7 @@ func (c *Config) checkOperations(p *problems, d *contract.Description) {
 					o.Destination, o.Style, need, r.wire.features.Adapter, r.wire.name, c.alternative(need))
 			}
 		}
+		c.checkPathOf(p, o)
 		if !c.alone() && r.wire.direct() && c.owner(o.Destination) == nil {
 			p.add(r.position, r.path, "%s has no home: %s (transport %q) has no broker, so a service must own it; add it to the owns of one",
 				o.Destination, r.wire.features.Adapter, r.wire.name)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/contract"
 )
 
 // A path is what a service's paths say of one destination.
@@ -119,4 +120,33 @@ func (c *Config) pathOf(destination string) string {
 		}
 	}
 	return ""
+}
+
+// checkPathOf holds the file's rule of an operation against what its contract binds.
+func (c *Config) checkPathOf(p *problems, o *contract.Operation) {
+	rule := c.ruleOf(o.Destination)
+	if rule == nil {
+		return
+	}
+	if o.Style != "method" && o.Style != "queue" {
+		p.add(rule.position, rule.at, "%s is a %s, which has many receivers: a path is for a method or a queue", o.Destination, o.Style)
+	}
+	query, _ := rule.rule.Query()
+	for _, name := range slices.Concat(rule.rule.Vars(), query) {
+		if !slices.ContainsFunc(o.Params, func(x contract.Shape) bool { return x.Name == name }) {
+			p.add(rule.position, rule.at, "%q is no param of %s: its contract binds no field to that name", name, o.Destination)
+		}
+	}
+}
+
+// ruleOf is what the file says of destination; nil for nothing.
+func (c *Config) ruleOf(destination string) *path {
+	for _, s := range c.services {
+		for i := range s.rules {
+			if s.rules[i].destination == destination {
+				return &s.rules[i]
+			}
+		}
+	}
+	return nil
 }

@@ -61,3 +61,15 @@ func TestExplainTellsThatAPathChanges(t *testing.T) {
 		t.Errorf("got %+v", e.Changes)
 	}
 }
+
+func TestCheckHoldsPathsAgainstTheContract(t *testing.T) {
+	text := head + "services:\n  music:\n    owns: [\"songs.>\"]\n    paths:\n      songs.get: GET /songs/{name}?lang\n      songs.sold: POST /sold\n"
+	sold := contract.NewService("sold", contract.NewTopic[song]("songs.sold"))
+	err := parse(t, text, options(t)).Check(songs, sold)
+	want := `taxi.yaml:8:18: services.music.paths["songs.get"]: "name" is no param of songs.get: its contract binds no field to that name
+taxi.yaml:8:18: services.music.paths["songs.get"]: "lang" is no param of songs.get: its contract binds no field to that name
+taxi.yaml:9:19: services.music.paths["songs.sold"]: songs.sold is a topic, which has many receivers: a path is for a method or a queue`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}

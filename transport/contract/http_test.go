@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/polywire/polywire/adapters/httpwire"
+	"github.com/polywire/polywire/codecs"
+	"github.com/polywire/polywire/codecs/all"
 	"github.com/polywire/polywire/codecs/jsoncodec"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
@@ -27,12 +29,19 @@ type ware struct {
 	Version int    `json:"version" wire:"version,3"`
 }
 
+// Stale is the failure of a change that was made from an older version.
+type Stale struct {
+	Reason string `wire:"reason,1"`
+}
+
+func (s Stale) Error() string { return s.Reason }
+
 func orderID(o *ware) *string { return &o.ID }
 
 func orderTag(o *ware) string { return strconv.Quote("v" + strconv.Itoa(o.Version)) }
 
 // orders is a resource with entity tags.
-var orders = contract.NewResource("orders", orderID, contract.ReplyHeader("etag", orderTag), contract.Fails[Refused](transport.CodeFailedPrecondition))
+var orders = contract.NewResource("orders", orderID, contract.ReplyHeader("etag", orderTag), contract.Fails[Stale](transport.CodeFailedPrecondition))
 
 // A store holds orders in memory, in the ware of their ids.
 type store struct {
@@ -111,7 +120,7 @@ func (s *store) update(ctx context.Context, o *ware) (*ware, error) {
 		return nil, transport.CodeNotFound.Errorf("no order %q", o.ID)
 	}
 	if tag := transport.Inbound(ctx).Header.Get("if-match"); tag != "" && tag != orderTag(&old) {
-		return nil, Refused{"it has changed"}
+		return nil, Stale{"it has changed"}
 	}
 	o.Version = old.Version + 1
 	s.byID[o.ID] = *o
@@ -133,6 +142,12 @@ var orderService = contract.NewService("shop", orders.Endpoints()...)
 // overREST opens a node that serves orders, and a client that calls it by verbs and paths.
 func overREST(t testing.TB) (url string, server, client contract.Bus) {
 	t.Helper()
+	return overRESTIn(t, jsoncodec.New(), gobCodec{})
+}
+
+// overRESTIn is overREST whose client writes codec.
+func overRESTIn(t testing.TB, codec codecs.Codec, more ...codecs.Codec) (url string, server, client contract.Bus) {
+	t.Helper()
 	must(t, orderService.Err())
 	open := func(raw string, s transport.Service) *transport.Conn {
 		conn, err := transport.NewRegistry(httpwire.Factory()).Open(t.Context(), raw, transport.WithService("", s))
@@ -142,7 +157,7 @@ func overREST(t testing.TB) (url string, server, client contract.Bus) {
 	}
 	node := open("http://?listen=127.0.0.1:0", transport.Service{Name: "shop", Paths: orderService.Paths()})
 	caller := open("http://", transport.Service{Name: "shop", Owns: []string{"orders.>"}, Endpoints: []string{node.Addr()}, Paths: orderService.Paths()})
-	return "http://" + node.Addr(), use(t, node, jsoncodec.New(), gobCodec{}), use(t, caller, jsoncodec.New(), gobCodec{})
+	return "http://" + node.Addr(), use(t, node, codec, more...), use(t, caller, codec, more...)
 }
 
 // A resource means the same over any transport.
@@ -155,6 +170,16 @@ func TestAResourceIsListedGotMadeChangedAndDeleted(t *testing.T) {
 			server, bus := buses(t)
 			serveOrders(t, server)
 			resourceLife(t, bus)
+		})
+	}
+}
+
+func TestAResourceSpeaksEveryFormatByREST(t *testing.T) {
+	for _, codec := range all.Codecs() {
+		t.Run(codec.Name(), func(t *testing.T) {
+			_, server, client := overRESTIn(t, codec)
+			serveOrders(t, server)
+			resourceLife(t, client)
 		})
 	}
 }
@@ -176,9 +201,9 @@ func resourceLife(t *testing.T, bus contract.Bus) {
 	must(t, err)
 	stale := orders.Update.On(bus).With(func(m *transport.Message) { m.Header.Set("if-match", `"v9"`) })
 	_, err = stale.Request(ctx, &ware{ID: "2", Item: "pepper"})
-	var refused Refused
+	var refused Stale
 	if !errors.As(err, &refused) || !errors.Is(err, transport.CodeFailedPrecondition) {
-		t.Errorf("a stale update: got %v, want Refused", err)
+		t.Errorf("a stale update: got %v, want Stale", err)
 	}
 	fresh := orders.Update.On(bus).With(func(m *transport.Message) { m.Header.Set("if-match", orderTag(got)) })
 	changed, err := fresh.Request(ctx, &ware{ID: "2", Item: "pepper"})
