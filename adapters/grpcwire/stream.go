@@ -20,7 +20,7 @@ func (v *visit) attach() error {
 		return err
 	}
 	defer v.live()()
-	out := attach.NewOutlet(false)
+	out := attach.NewOutlet()
 	bound, err := v.n.a.router.Bind(v.ctx, b, out)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/reconnect"
 	"github.com/polywire/polywire/transport"
 )
@@ -32,7 +33,7 @@ type attachment struct {
 
 	mu      sync.Mutex // guards the fields below
 	open    map[uint64]*delivery
-	told    settlement // not posted yet
+	told    attach.Settlement // not posted yet
 	dead    bool
 	leaving bool // stop was posted: the end of the stream is none of the connection
 }
@@ -201,7 +202,7 @@ func (t *attachment) lose(err error) {
 }
 
 // tell notes a settlement for the next post.
-func (t *attachment) tell(note func(*settlement)) {
+func (t *attachment) tell(note func(*attach.Settlement)) {
 	t.mu.Lock()
 	note(&t.told)
 	t.mu.Unlock()
@@ -229,10 +230,10 @@ func (t *attachment) flush(ctx context.Context) {
 	defer t.posting.Unlock()
 	t.mu.Lock()
 	told := t.told
-	t.told = settlement{}
+	t.told = attach.Settlement{}
 	dead := t.dead
 	t.mu.Unlock()
-	if dead || len(told.Accept)+len(told.Release)+len(told.Silent) == 0 && !told.Stop {
+	if dead || told.Empty() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.r.b.a.limits.write)
@@ -298,15 +299,15 @@ func (d *delivery) Context() context.Context { return d.ctx }
 func (d *delivery) Extend(context.Context) error { return nil }
 
 func (d *delivery) Accept(context.Context) error {
-	return d.settle(func(s *settlement) { s.Accept = append(s.Accept, d.n) })
+	return d.settle(func(s *attach.Settlement) { s.Accept = append(s.Accept, d.n) })
 }
 
 // Release gives the message to another member at its home, if there is one.
 func (d *delivery) Release(context.Context) error {
-	return d.settle(func(s *settlement) { s.Release = append(s.Release, d.n) })
+	return d.settle(func(s *attach.Settlement) { s.Release = append(s.Release, d.n) })
 }
 
-func (d *delivery) settle(note func(*settlement)) error {
+func (d *delivery) settle(note func(*attach.Settlement)) error {
 	if d.settled.Swap(true) || d.t.isDead() {
 		return transport.ErrStale
 	}
@@ -325,7 +326,7 @@ func (d *delivery) Reply(ctx context.Context, e *transport.Envelope) error {
 	}
 	defer d.forget()
 	if e == nil {
-		d.t.tell(func(s *settlement) { s.Silent = append(s.Silent, d.n) })
+		d.t.tell(func(s *attach.Settlement) { s.Silent = append(s.Silent, d.n) })
 		return nil
 	}
 	h := make(http.Header, 8)

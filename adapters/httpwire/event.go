@@ -31,14 +31,6 @@ type event struct {
 	End         string      `json:"end,omitempty"`    // of a gather: "complete", or "deadline"
 }
 
-// A settlement is what a subscriber tells of the messages it got.
-type settlement struct {
-	Accept  []uint64 `json:"accept,omitempty"`
-	Release []uint64 `json:"release,omitempty"`
-	Silent  []uint64 `json:"silent,omitempty"` // no answer will be given
-	Stop    bool     `json:"stop,omitempty"`   // no more messages are wanted
-}
-
 // printable reports whether a JSON string carries b as it is, and not at many times its size.
 func printable(b []byte) bool {
 	for _, c := range b {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -75,14 +76,14 @@ func FuzzSettlement(f *testing.F) {
 	f.Add([]byte(`{"accept":[1,1,2],"release":[1],"silent":[18446744073709551615],"stop":true}`))
 	f.Add([]byte(`{"accept":[-1]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var told settlement
+		var told attach.Settlement
 		if json.Unmarshal(b, &told) != nil {
 			return
 		}
 		d := &counted{}
-		s := &stream{open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
+		s := attach.NewOutlet()
 		s.Deliver(d)
-		s.apply(&told)
+		s.Apply(&told)
 		if d.settled > 1 || d.settled == 1 && !bytes.Contains(b, []byte("1")) {
 			t.Errorf("%q settled a message %d times", b, d.settled)
 		}

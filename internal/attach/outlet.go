@@ -18,11 +18,8 @@ import (
 
 // An Outlet is a sink whose deliveries leave by a stream. It implements [transport.Sink].
 //
-// A visitor that settles is told a number with each message, and settles and
-// answers by it; for any other a message is done with once it is written.
+// The visitor is told a number with each message, and settles and answers by it.
 type Outlet struct {
-	auto bool // the visitor settles nothing
-
 	mu    sync.Mutex // guards the fields below
 	last  uint64
 	open  map[uint64]*held
@@ -46,12 +43,12 @@ type Item struct {
 	Delivery transport.Delivery
 }
 
-// A Settlement is what an attached process tells of the messages that it got.
+// A Settlement is what an attached process tells of the messages that it got, and its form in JSON.
 type Settlement struct {
-	Accept  []uint64
-	Release []uint64
-	Silent  []uint64 // no answer will be given
-	Stop    bool     // no more messages are wanted
+	Accept  []uint64 `json:"accept,omitempty"`
+	Release []uint64 `json:"release,omitempty"`
+	Silent  []uint64 `json:"silent,omitempty"` // no answer will be given
+	Stop    bool     `json:"stop,omitempty"`   // no more messages are wanted
 }
 
 // Empty reports whether s tells nothing.
@@ -59,9 +56,9 @@ func (s *Settlement) Empty() bool {
 	return len(s.Accept)+len(s.Release)+len(s.Silent) == 0 && !s.Stop
 }
 
-// NewOutlet makes an Outlet. auto settles each message by itself once it is written.
-func NewOutlet(auto bool) *Outlet {
-	return &Outlet{auto: auto, open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
+// NewOutlet makes an Outlet.
+func NewOutlet() *Outlet {
+	return &Outlet{open: map[uint64]*held{}, wake: make(chan struct{}, 1)}
 }
 
 // Wake receives when there is something for Take.
@@ -74,17 +71,6 @@ func (o *Outlet) Take() (items []Item, over bool) {
 	items = o.queue
 	o.queue = nil
 	return items, o.over || o.stop && len(o.open) == 0
-}
-
-// Written settles what a visitor got that settles nothing itself.
-func (o *Outlet) Written(items []Item) {
-	if !o.auto {
-		return
-	}
-	for _, i := range items {
-		o.silent(i.N)
-		_ = o.done(i.N, false) // settled, or gone already
-	}
 }
 
 // Deliver queues a message for the visitor, which the binding's credit bounds.
@@ -126,9 +112,7 @@ func (o *Outlet) cancelled(n uint64) {
 		if h.settled {
 			delete(o.open, n)
 		}
-		if !o.auto {
-			o.queue = append(o.queue, Item{N: n})
-		}
+		o.queue = append(o.queue, Item{N: n})
 	}
 	o.mu.Unlock()
 	o.signal()
@@ -215,6 +199,11 @@ func (o *Outlet) End() {
 		}
 		giveBack(h)
 	}
+}
+
+// GiveBack settles a delivery that nobody has settled or answered, as End does.
+func GiveBack(d transport.Delivery) {
+	giveBack(&held{d: d, wanted: d.Envelope().ReplyAddress != ""})
 }
 
 func giveBack(h *held) {
