@@ -18,7 +18,7 @@
 //	status with details                    transport.Error with details; RetryInfo is RetryAfter
 //	WaitForReady(false), as by default     WithFailFast
 //	idempotency_level                      WithIdempotent
-//	peer                                   its address is Message.Source, as transport names the sender
+//	peer                                   its address is Message.Source, as the sender names itself; access.Peer tells who it has proved to be
 //
 // What has no counterpart is refused with the reason: methods that stream, codecs
 // forced on one call, and metadata whose keys are fields of a Message, as "key" and "id".
