@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	v1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/polywire/polywire/internal/apiproto"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // describe is the destination at which a service that wants to be asked tells what it offers.
@@ -115,13 +117,30 @@ func (m *mirror) FindDescriptorByName(name protoreflect.FullName) (protoreflect.
 	return m.bus.FindDescriptorByName(name)
 }
 
-// own is where every call and stream of health and reflection comes in. The caller calls leave when it has ended.
-func (n *node) own(context.Context, string) (leave func(), err error) {
+// own is where every call and stream of health and reflection comes in. Whoever reaches the node may see whether it
+// lives; what it offers is told to those who may ask polywire.describe. The caller calls leave when it has ended.
+func (n *node) own(ctx context.Context, service string) (leave func(), err error) {
+	v := &visit{n: n, ctx: ctx}
+	v.md, _ = metadata.FromIncomingContext(ctx)
 	if !n.enter() {
-		s, _ := statusOf(transport.ErrClosed, false)
-		return nil, status.ErrorProto(s)
+		return nil, v.refusal(transport.ErrClosed)
+	}
+	if strings.HasPrefix(service, "grpc.reflection.") {
+		if err = v.authenticate(); err == nil {
+			err = v.admit(access.Request, describe)
+		}
+	}
+	if err != nil {
+		n.serving.Done()
+		return nil, v.refusal(err)
 	}
 	return n.serving.Done, nil
+}
+
+// refusal is the status of err, for a stranger.
+func (v *visit) refusal(err error) error {
+	s, _ := statusOf(err, false)
+	return status.ErrorProto(s)
 }
 
 var ownServices = []string{"grpc.health.v1.", "grpc.reflection."}

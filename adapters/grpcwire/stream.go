@@ -30,6 +30,9 @@ func (v *visit) attach() error {
 	}
 	s := &stream{v: v, out: out, bound: bound, wrote: make(chan struct{}, 1), ended: make(chan error, 2), over: make(chan struct{})}
 	defer s.end()
+	if err := s.send(nil); err != nil { // the word that the binding is in effect
+		return err
+	}
 	v.n.serving.Add(2) // of this visit, which has entered
 	go func() { defer v.n.serving.Done(); s.ended <- s.write() }()
 	go func() { defer v.n.serving.Done(); s.ended <- s.read() }()
@@ -96,13 +99,10 @@ func (s *stream) end() {
 	s.out.End()
 }
 
-// write sends batches until the visitor wants no more. The first, which is empty, tells that the binding is in effect.
+// write sends batches until the visitor wants no more.
 func (s *stream) write() error {
 	tick := time.NewTicker(s.v.n.a.limits.ping)
 	defer tick.Stop()
-	if err := s.send(nil); err != nil {
-		return err
-	}
 	for {
 		items, over := s.out.Take()
 		for len(items) > 0 {

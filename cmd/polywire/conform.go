@@ -201,8 +201,8 @@ func testsOf(adapter, ability string) string {
 	switch broker := brokers[adapter]; {
 	case broker != "":
 		return fmt.Sprintf(`to run them, in a checkout of polywire: scripts/brokers start .brokers %s && eval "$(scripts/brokers env .brokers)" && go test ./adapters/%swire -run TestConformance`, broker, adapter)
-	case adapter == "http":
-		return "to run them, in a checkout of polywire: go test ./adapters/httpwire -run TestConformance"
+	case adapter == "http" || adapter == "grpc":
+		return "to run them, in a checkout of polywire: go test ./adapters/" + adapter + "wire -run TestConformance"
 	}
 	return "to run them: write a transporttest.Harness that can, for transporttest.Run"
 }

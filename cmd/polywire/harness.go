@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -38,7 +37,7 @@ func (a *app) harness(where string) (transporttest.Harness, error) {
 	case f.Durable: // a broker: opening is slow, and its messages are
 		h.Share, h.Scale, h.Tick = true, 0.2, 200*time.Millisecond
 		h.Ignore = []string{"kgo.(*brokerCxn).handleResps", "kgo.(*broker).handleReqs", "kgo.(*source).", "kgo.(*Client).PollRecords"} // of the Kafka client: end with their answer
-	case (u.Scheme == "http" || u.Scheme == "https") && u.Host == "":
+	case slices.Contains([]string{"http", "https", "grpc", "grpcs"}, u.Scheme) && u.Host == "":
 		if h, err = a.nodes(u); err != nil {
 			return h, err
 		}
@@ -49,7 +48,7 @@ func (a *app) harness(where string) (transporttest.Harness, error) {
 	return h, nil
 }
 
-// nodes makes a harness of a node of HTTP, on a free port, and its client, both with the options of u.
+// nodes makes a harness of a node of HTTP or gRPC, on a free port, and its client, both with the options of u.
 func (a *app) nodes(u *url.URL) (transporttest.Harness, error) {
 	listen, dial := u.Query(), url.Values{}
 	listen.Del("listen")
@@ -61,9 +60,9 @@ func (a *app) nodes(u *url.URL) (transporttest.Harness, error) {
 		}
 	}
 	n := wireharness.Node{Registry: a.registry, Scheme: u.Scheme, Listen: listen.Encode(), Dial: dial.Encode()}
-	if u.Scheme == "https" {
+	if u.Scheme == "https" || u.Scheme == "grpcs" {
 		if !dial.Has("cert") || !dial.Has("key") || !dial.Has("ca") {
-			return transporttest.Harness{}, usage(errors.New("conform opens a node of https itself: name files by ?cert=, &key= and &ca=, of a certificate for 127.0.0.1"))
+			return transporttest.Harness{}, usage(fmt.Errorf("conform opens a node of %s itself: name files by ?cert=, &key= and &ca=, of a certificate for 127.0.0.1", u.Scheme))
 		}
 		var err error
 		if n.TLS, err = files.Client(); err != nil {
@@ -72,6 +71,9 @@ func (a *app) nodes(u *url.URL) (transporttest.Harness, error) {
 		n.TLS.NextProtos = []string{"h2"}
 	}
 	h := n.HTTP()
+	if strings.HasPrefix(u.Scheme, "grpc") {
+		h = n.GRPC()
+	}
 	h.Adapter = func(ctx context.Context, server *transport.Conn) (transport.Adapter, error) {
 		return bare(ctx, &url.URL{Scheme: u.Scheme, Host: server.Addr(), RawQuery: n.Dial})
 	}
