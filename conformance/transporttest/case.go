@@ -35,6 +35,7 @@ const (
 	AbilityRequest  = "request"  // Harness.Raw and Request: a stranger's request in bytes
 	AbilityHTTP2    = "http2"    // Harness.Raw and HTTP2: a listener of HTTP/2
 	AbilityCrowd    = "crowd"    // Harness.Raw and Crowded: a listener that serves few connections at once
+	AbilityAuth     = "auth"     // Harness.Auth: peers prove who they are
 	AbilityStub     = "stub"     // Harness.Stub: a peer that says what the case wants
 )
 
@@ -65,7 +66,7 @@ func Groups() map[string]string {
 		"A": "styles and basic contract", "B": "headers", "C": "errors and codes", "D": "deadlines and cancellation",
 		"E": "concurrency and order", "F": "competing consumers and settlement", "G": "publish and subscribe",
 		"H": "scatter and gather", "I": "payloads", "J": "life cycle", "K": "reconnect", "L": "pressure",
-		"M": "panic isolation", "O": "limits and hostile input", "P": "leaks", "Q": "bridges", "R": "histories",
+		"M": "panic isolation", "N": "authentication and access", "O": "limits and hostile input", "P": "leaks", "Q": "bridges", "R": "histories",
 	}
 }
 
@@ -74,7 +75,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(),
+		accessCases(), rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(),
 	} {
 		all = append(all, group...)
 	}

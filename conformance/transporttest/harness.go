@@ -54,6 +54,9 @@ type Harness struct {
 	// with the bytes of script, and then closes. For adapters that only dial.
 	Stub func(ctx context.Context, script []byte) (*transport.Conn, error)
 
+	// Auth says that peers prove who they are to server, which asks Setup.Access of each: a wire without a broker between them.
+	Auth bool
+
 	Tick     time.Duration // the unit of all ceilings; 0 is 100 ms
 	Scale    float64       // multiplies the number of messages; 0 is 1, brokers take less
 	Share    bool          // one server and client serve all cases that do not need their own; for slow Opens
@@ -145,7 +148,7 @@ func (h *Harness) lacks(c *Case) string {
 	has := map[string]bool{
 		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil || proxied, AbilityPause: pauses || h.Peer == nil && proxied,
 		AbilityProxy: proxied, AbilityListener: h.Raw != nil, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
-		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityStub: h.Stub != nil,
+		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityStub: h.Stub != nil, AbilityAuth: h.Auth,
 	}
 	for _, a := range c.Abilities {
 		if !has[a] {

@@ -67,7 +67,7 @@ func (n Node) GRPC() transporttest.Harness {
 
 func (n Node) harness() transporttest.Harness {
 	return transporttest.Harness{
-		Name: n.Scheme, Sealed: n.TLS != nil,
+		Name: n.Scheme, Sealed: n.TLS != nil, Auth: true,
 		New: func(ctx context.Context, o transporttest.ConnOptions) (server, client *transport.Conn, err error) {
 			return n.open(ctx, n.Listen, o)
 		},

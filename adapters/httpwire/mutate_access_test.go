@@ -1,0 +1,21 @@
+package httpwire
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/polywire/polywire/conformance/transporttest"
+	"github.com/polywire/polywire/internal/wireharness"
+	"github.com/polywire/polywire/transport"
+)
+
+// TestEverySeededFaultOfAccessIsNoticed proves the suite's cases of who may do what, which need a wire that asks.
+func TestEverySeededFaultOfAccessIsNoticed(t *testing.T) {
+	faults := slices.DeleteFunc(transporttest.Faults(), func(f transporttest.Fault) bool { return !slices.Contains(f.Abilities, transporttest.AbilityAuth) })
+	transporttest.MutateBy(t, faults, func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
+		h := wireharness.Node{Registry: transport.NewRegistry(wrap(Factory())), Scheme: "http"}.HTTP()
+		h.Tick = 50 * time.Millisecond
+		return h
+	})
+}
