@@ -281,6 +281,11 @@ func mediaType(md metadata.MD, fallback string) string {
 	if own := md[typeKey]; len(own) > 0 {
 		return fieldtext.Unescape(own[0])
 	}
+	return nativeType(md, fallback)
+}
+
+// nativeType is what the content-subtype alone says.
+func nativeType(md metadata.MD, fallback string) string {
 	if t := md["content-type"]; len(t) > 0 {
 		if sub := subtypeIn(t[0]); sub != "" {
 			return typeOf(sub)

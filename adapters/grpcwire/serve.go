@@ -206,7 +206,7 @@ func (v *visit) answer(reply *transport.Envelope) error {
 	switch {
 	case v.ours:
 		h.put(reply)
-		if reply.ContentType != mediaType(v.md, typeProto) {
+		if reply.ContentType != nativeType(v.md, typeProto) { // which is that of the answer too
 			h.before = append(h.before, typeKey, fieldtext.Escape(reply.ContentType))
 		}
 	case reply.Header.Len() > 0:
