@@ -194,7 +194,7 @@ func (s *sweep) failure(p *faultproxy.Proxy, err error, start time.Time, what st
 	switch {
 	case p.Traffic().Faults == 0:
 		return fmt.Sprintf("%s: %v, although nothing was cut; ", what, err)
-	case took > 30*s.e.Tick:
+	case took > s.e.Patience/2-s.e.Tick:
 		return fmt.Sprintf("%s failed after %v, want at once: %v; ", what, took, err)
 	}
 	if problem := wrongCode(err, transport.CodeUnavailable); problem != "" {
@@ -203,7 +203,7 @@ func (s *sweep) failure(p *faultproxy.Proxy, err error, start time.Time, what st
 	return ""
 }
 
-// resetsAtChance makes n requests from eight clients; a connection is reset after so many of them, on average.
+// resetsAtChance makes n requests from many clients; a connection is reset after so many of them, on average.
 func resetsAtChance(n, between int) func(context.Context, *Env) error {
 	return func(ctx context.Context, e *Env) error {
 		server, _ := e.Fresh(ctx, ConnOptions{})
@@ -214,14 +214,18 @@ func resetsAtChance(n, between int) func(context.Context, *Env) error {
 			return err
 		}
 		p := e.Proxy(ctx, resets(size, between))
-		callers := &chancers{e: e, dest: dest, n: e.Count(n) / 8}
-		for i := range 8 {
+		clients := 8 + n/4000
+		callers := &chancers{e: e, dest: dest, n: e.Count(n) / clients}
+		for i := range clients {
 			callers.work.Go(func() { callers.run(ctx, p, i) })
 		}
 		callers.work.Wait()
 		faults, failed := p.Traffic().Faults, callers.failed.Load()
-		if callers.n >= 50 && (faults == 0 || failed > int64(4*callers.n)) {
-			e.Errorf("%d of %d requests failed and %d connections were reset: too few or too many to tell", failed, 8*callers.n, faults)
+		if callers.n >= 50 && (faults == 0 || failed > int64(clients*callers.n/2)) {
+			e.Errorf("%d of %d requests failed and %d connections were reset: too few or too many to tell", failed, clients*callers.n, faults)
+		}
+		if n > 10_000 {
+			e.measured = fmt.Sprintf("%d requests by %d clients, %d connections reset, %d requests failed", clients*callers.n, clients, faults, failed)
 		}
 		return handler.once()
 	}

@@ -35,6 +35,7 @@ type Env struct {
 
 	mu       sync.Mutex // guards the fields below
 	failures []string
+	measured string
 	current  *pair
 	opened   []*transport.Conn
 	proxies  []*faultproxy.Proxy

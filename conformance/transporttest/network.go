@@ -193,7 +193,7 @@ func (c *corrupter) corrupt(ctx context.Context, d faultproxy.Direction, f fault
 	if err != nil && !errors.As(err, &te) {
 		c.e.Errorf("byte %d %v changed: got %v (%T), want a *transport.Error", f.At, d, err, err)
 	}
-	if took := time.Since(start); took > 30*c.e.Tick {
+	if took := time.Since(start); took > c.e.Patience {
 		c.e.Errorf("byte %d %v changed: it took %v, want an end by the deadline of %v", f.At, d, took, 5*c.e.Tick)
 	}
 }

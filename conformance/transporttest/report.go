@@ -29,7 +29,8 @@ type Result struct {
 	Sections []string      `json:"sections"`
 	Level    Level         `json:"level"`
 	Status   Status        `json:"status"`
-	Reason   string        `json:"reason,omitempty"` // of everything but a plain pass
+	Reason   string        `json:"reason,omitempty"`   // of everything but a plain pass
+	Measured string        `json:"measured,omitempty"` // what a campaign of the nightly tier counted
 	Duration time.Duration `json:"nanoseconds"`
 }
 

@@ -45,6 +45,9 @@ func Run(t *testing.T, h Harness) {
 			case Inverted, KnownFailure:
 				t.Log(res.Status+":", res.Reason)
 			}
+			if res.Measured != "" {
+				t.Log(res.Measured)
+			}
 		})
 	}
 	for _, problem := range r.close() {
@@ -154,12 +157,13 @@ func (r *runner) run(t *testing.T, ctx context.Context, c *Case) Result {
 	run, inverted := r.runnable(c)
 	start := time.Now()
 	var problems []string
+	var measured string
 	own := t != nil && (r.h.bubble || c.Timing && r.h.Synctest)
 	if own {
 		ctx = context.WithoutCancel(ctx) // a bubble cannot wait for what is outside
 	}
-	r.bubble(t, own, func() { problems = r.isolated(ctx, c, run, own) })
-	res.Duration = time.Since(start)
+	r.bubble(t, own, func() { problems, measured = r.isolated(ctx, c, run, own) })
+	res.Duration, res.Measured = time.Since(start), measured
 	r.judge(&res, c, problems, inverted)
 	return res
 }
@@ -213,10 +217,10 @@ func (r *runner) judge(res *Result, c *Case, problems []string, inverted string)
 }
 
 // isolated runs one case on a goroutine of its own and looks what it left behind.
-func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context, *Env) error, bubble bool) []string {
+func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context, *Env) error, bubble bool) (problems []string, measured string) {
 	shared, err := r.pair(ctx, bubble)
 	if err != nil {
-		return []string{"open: " + err.Error()}
+		return []string{"open: " + err.Error()}, ""
 	}
 	limit := 600 * r.h.tick()
 	if c.Tier == Nightly {
@@ -230,7 +234,7 @@ func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context
 	before := goroutines()
 	e := newEnv(r.h, c, r.features, shared)
 	e.Fake = bubble
-	problems := e.execute(ctx, run)
+	problems = e.execute(ctx, run)
 	cleanCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), e.Patience)
 	defer stop()
 	problems = append(problems, e.finish(cleanCtx)...)
@@ -241,7 +245,7 @@ func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context
 	} else if len(problems) > 0 {
 		r.drop() // what a failed case left on it is not the next one's fault
 	}
-	return problems
+	return problems, e.measured
 }
 
 // execute runs a case and waits for it, at most until ctx ends.
