@@ -27,7 +27,9 @@ import (
 	"github.com/polywire/polywire/transport/contract"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kgo.(*brokerCxn).handleResps"))
+}
 
 func harness() transporttest.Harness {
 	return transporttest.FromURL(transport.NewRegistry(inproc.Factory()), "inproc://", "inproc://")
