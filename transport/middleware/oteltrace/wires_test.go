@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/polywire/polywire/adapters/amqpwire"
+	"github.com/polywire/polywire/adapters/grpcwire"
 	"github.com/polywire/polywire/adapters/httpwire"
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/adapters/kafkawire"
@@ -29,10 +30,8 @@ func wires() []wire {
 	return []wire{
 		{"inproc", same(inproc.Factory(), func(testing.TB) string { return "inproc://x" })},
 		{"inline", same(inproc.Factory(), func(testing.TB) string { return "inproc://x?inline" })},
-		{"http", func(t testing.TB, opts []transport.Option) (server, client *transport.Conn) {
-			server = brokertest.OpenConn(t, httpwire.Factory(), "http://?listen=127.0.0.1:0", opts...)
-			return server, brokertest.OpenConn(t, httpwire.Factory(), "http://"+server.Addr(), opts...)
-		}},
+		{"http", node(httpwire.Factory(), "http")},
+		{"grpc", node(grpcwire.Factory(), "grpc")},
 		{"kfake", same(kafkawire.Factory(), func(t testing.TB) string {
 			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))
 			if err != nil {
@@ -47,6 +46,14 @@ func wires() []wire {
 		{"amqp", same(amqpwire.Factory(), func(t testing.TB) string {
 			return brokertest.RabbitMQ().URL(t) + "?expires=1m&prefix=" + url.QueryEscape(brokertest.Unique()+".")
 		})},
+	}
+}
+
+// node is one that listens, and a client of it.
+func node(f transport.Factory, scheme string) func(testing.TB, []transport.Option) (server, client *transport.Conn) {
+	return func(t testing.TB, opts []transport.Option) (server, client *transport.Conn) {
+		server = brokertest.OpenConn(t, f, scheme+"://?listen=127.0.0.1:0", opts...)
+		return server, brokertest.OpenConn(t, f, scheme+"://"+server.Addr(), opts...)
 	}
 }
 
