@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -322,5 +324,27 @@ func TestRenewedCredentialsCarryAStreamOn(t *testing.T) {
 		case <-deadline:
 			t.Fatal("the subscription did not come back")
 		}
+	}
+}
+
+// TestCredentialsFollowNoRedirect holds that a server which sends its callers elsewhere gets nothing shown there.
+func TestCredentialsFollowNoRedirect(t *testing.T) {
+	seen := make(chan string, 10)
+	canary := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") + r.URL.Path }))
+	defer canary.Close()
+	var shown atomic.Int64
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			shown.Add(1)
+		}
+		http.Redirect(w, r, canary.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer away.Close()
+	c := openConn(t, away.URL, transport.WithAccess(access.Policy{InsecureCredentials: true, Credentials: access.BearerToken("a-token")}))
+	if reply, err := c.Request(t.Context(), &transport.Message{Destination: "d"}); err == nil {
+		t.Errorf("got %v", reply)
+	}
+	if len(seen) > 0 || shown.Load() == 0 {
+		t.Errorf("the server that was named saw credentials %d times, the other %q", shown.Load(), <-seen)
 	}
 }
