@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"transport/contract":         {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/shape", module + "internal/rest"},
 	"transport/contract/openapi": {module + "transport", module + "transport/contract", module + "codecs/schema", module + "internal/rest"},
 	"transport/endpoints":        {},
-	"transport/config":           {module + "transport", module + "transport/access", module + "transport/internal/glob", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
+	"transport/config":           {module + "transport", module + "transport/endpoints", module + "transport/access", module + "transport/internal/glob", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
 	"transport/grpcstub":         {module + "transport", module + "codecs", module + "codecs/protocodec", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/genproto/googleapis/rpc/", "google.golang.org/protobuf/"},
 	"codecs":                     {module + "internal/nearest"}, // which imports the standard library alone: no user gains a dependency
 	"codecs/schema":              {module + "internal/shape"},

@@ -44,6 +44,9 @@ import (
 // browser, with commas between or * for any, and corscredentials, with which browsers
 // send their credentials along for those named.
 //
+// Of endpoints, which may be targets of resolvers (transport/endpoints): balance=round
+// or least; renew=10m, after which a connection takes no new messages; idle; resolve=SCHEME for the URL's host.
+//
 // Of https, files in PEM: cert and key, which a node needs to listen and shows to those
 // it calls; ca, whose authorities it trusts instead of the system's; clientca,
 // with which it takes only callers with a certificate of those authorities. A

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/endpoints"
 )
 
 // maxPatterns bounds the routes of a file, and what its services own.
@@ -343,12 +344,15 @@ func checkListen(address string) error {
 }
 
 func checkEndpoint(endpoint string) error {
+	if strings.Contains(endpoint, ":///") {
+		return endpoints.Check(endpoint) // a resolver of the program's own knows what it takes
+	}
 	address := endpoint
 	if _, rest, ok := strings.Cut(endpoint, "://"); ok {
 		address = strings.TrimLeft(rest, "/")
 	}
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || !validPort(port, 1) {
-		return fmt.Errorf("%.64q is no address that others reach: write \"host:8081\"", endpoint)
+		return fmt.Errorf("%.64q is no address that others reach: write \"host:8081\", or a target, as \"dns:///host:8081\"", endpoint)
 	}
 	return nil
 }

@@ -22,6 +22,11 @@ var mistakes = map[string]struct{ file, want string }{
 		"version: 1\ntransports:\n  a: {url: \"kafka://x?partitons=3\", codec: json}\n",
 		`taxi.yaml:3:12: transports.a.url: unknown option "partitons" (known: ca, cert, insecure-auth, key, linger, partitions, prefix, replication, sasl, session)`,
 	},
+	"a target that nothing can resolve": {
+		head + "services:\n  s: {endpoints: [\"dns:///orders.svc\", \"consul:///orders\", \"file:///etc/orders\", \"srv:///orders\"]}\n",
+		`taxi.yaml:5:19: services.s.endpoints[0]: target "dns:///orders.svc" needs a host and a port, as dns:///orders.svc:8080
+taxi.yaml:5:82: services.s.endpoints[3]: target "srv:///orders" needs a service, a protocol and a name, as srv:///_http._tcp.orders.svc; the record tells the port`,
+	},
 	"unknown codec": {
 		"version: 1\ntransports:\n  a: {url: \"inproc://\", codec: jsn}\n",
 		`taxi.yaml:3:32: transports.a.codec: unknown codec "jsn" (known: json); did you mean "json"?`,
