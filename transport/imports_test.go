@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/homes":             {module + "transport", module + "transport/endpoints", module + "internal/reconnect"},
 	"internal/router":            {module + "transport", module + "internal/router/"},
 	"internal/apiproto":          {module + "codecs/schema", module + "codecs/protocodec", module + "transport/contract", "google.golang.org/protobuf/"},
-	"internal/attach":            {module + "transport", module + "transport/access", module + "internal/reconnect", module + "internal/router"},
+	"internal/attach":            {module + "transport", module + "transport/access", module + "internal/homes", module + "internal/reconnect", module + "internal/router"},
 	"internal/reconnect":         {module + "transport"},
 	"internal/shape":             {},
 	"internal/protoshape":        {module + "codecs", module + "internal/shape", "google.golang.org/protobuf/"},

@@ -27,7 +27,7 @@ func (a *adapter) sources(spec *transport.Binding) (local bool, from []attach.So
 	switch spec.Kind {
 	case transport.KindTopic:
 		for _, p := range a.homes.Publishers(spec.Pattern) {
-			from = append(from, source{p})
+			from = append(from, attach.From(p))
 		}
 		return a.homes.Local(), from, nil
 	case transport.KindQueue:
@@ -38,7 +38,7 @@ func (a *adapter) sources(spec *transport.Binding) (local bool, from []attach.So
 		if home == nil || err != nil {
 			return err == nil, nil, err
 		}
-		return false, []attach.Source{source{home}}, nil
+		return false, []attach.Source{attach.From(home)}, nil
 	}
 	return false, nil, transport.CodeUnimplemented.Errorf("binding of %v: requests carry their replies here", spec.Kind)
 }

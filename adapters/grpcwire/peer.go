@@ -62,29 +62,11 @@ func (a *adapter) retire(t *target) {
 }
 
 // changed follows a home whose endpoints came or left.
-func (a *adapter) changed(p *peers) { a.attached.Follow(source{p}) }
-
-// A source is a home as bindings see it.
-type source struct{ p *peers }
-
-func (s source) Wait(ctx context.Context) ([]attach.Place, error) {
-	found, err := s.p.Wait(ctx)
-	return places(found), err
-}
-
-func (s source) Current() []attach.Place { return places(s.p.Current()) }
-
-func places(found []*endpoint) []attach.Place {
-	list := make([]attach.Place, len(found))
-	for i, e := range found {
-		list[i] = e
-	}
-	return list
-}
+func (a *adapter) changed(p *peers) { a.attached.Follow(attach.From(p)) }
 
 // stream returns the connection for streams to a place, which is an endpoint. The caller ends its use by done.
 func (a *adapter) stream(ctx context.Context, at attach.Place) (*conn, error) {
-	e := at.(*endpoint) // which source gave
+	e := at.(*endpoint) // which attach.From gave
 	l, ok := e.Take()
 	if !ok {
 		return nil, transport.CodeUnavailable.Errorf("%s is no endpoint of its service any more", e.Address)

@@ -16,18 +16,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
-	"github.com/polywire/polywire/internal/reconnect"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
-	"github.com/polywire/polywire/transport/access"
 )
 
 // Factory opens nodes by URLs of the schemes http and, with TLS, https:
@@ -78,9 +75,6 @@ func features() transport.Features {
 }
 
 // An adapter is one node.
-//
-// Lock order: remote.attaching before adapter.mu, binding.mu before
-// attachment.mu, stream.mu last; none of them but attaching is held during I/O.
 type adapter struct {
 	opts    options
 	limits  limits
@@ -88,19 +82,18 @@ type adapter struct {
 	homes   *homes.Table[*client]
 	rest    *restTable
 	router  *router.Router
-	node    *node            // the face of router; nil without a listener
-	trust   *tls.Config      // of clients; nil without TLS
-	home    *access.Identity // Peer of what homes deliver over streams that this process opened: they asked who may
+	node    *node       // the face of router; nil without a listener
+	trust   *tls.Config // of clients; nil without TLS
 	base    context.Context
 	cancel  context.CancelFunc // ends base, and with it every stream
 	opening context.Context    // of attempts to make links; ends as Close begins
 	shut    context.CancelFunc // ends opening
 	work    sync.WaitGroup     // goroutines of streams and gathers; Close waits for them
 
-	mu       sync.Mutex // guards the fields below
-	bindings map[*binding]struct{}
-	links    map[*endpoint]*peerLink
-	closed   bool
+	attached *attach.Node // links and bindings
+
+	mu     sync.Mutex // guards closed, and adding to work
+	closed bool
 }
 
 func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
@@ -112,11 +105,7 @@ func (f *factory) openWithin(ctx context.Context, s transport.Setup, l limits) (
 	if err != nil {
 		return nil, err
 	}
-	a := &adapter{
-		opts: opts, limits: l, setup: s, router: router.New(router.Options{}),
-		home:     &access.Identity{Proof: access.ProofHome},
-		bindings: map[*binding]struct{}{}, links: map[*endpoint]*peerLink{},
-	}
+	a := &adapter{opts: opts, limits: l, setup: s, router: router.New(router.Options{})}
 	if opts.scheme == schemeTLS {
 		if a.trust, err = opts.files.Client(); err != nil {
 			return nil, err
@@ -133,11 +122,26 @@ func (f *factory) openWithin(ctx context.Context, s transport.Setup, l limits) (
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
+	a.attached = a.newAttached()
 	if err = a.start(ctx); err != nil {
 		_ = a.Close(ctx) // err is the one to tell
 		return nil, err
 	}
 	return a, nil
+}
+
+// newAttached keeps what is attached to other nodes. Where the URL names the one home of
+// all, the Conn hears how the link to it fares.
+func (a *adapter) newAttached() *attach.Node {
+	n := &attach.Node{
+		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+	}
+	if only := a.homes.Only(); only != nil {
+		if _, fixed := only.Fixed(); fixed {
+			n.Told = a.setup.Connected
+		}
+	}
+	return n
 }
 
 // start opens the listener and, where all has one home elsewhere, the link to that.
@@ -159,7 +163,7 @@ func (a *adapter) start(ctx context.Context) error {
 	if !fixed {
 		return a.ping(ctx, only)
 	}
-	_, err := a.link(ctx, e)
+	_, err := a.attached.Link(ctx, e)
 	return err
 }
 
@@ -251,19 +255,12 @@ func (a *adapter) Close(ctx context.Context) error {
 		return nil
 	}
 	a.closed = true
-	bindings, links := a.bindings, slices.Collect(maps.Values(a.links)) // a link that is being made may yet leave the map
-	a.bindings = nil
 	a.mu.Unlock()
 	a.shut()
 	if a.node != nil {
 		a.node.stopListening()
 	}
-	for _, l := range links {
-		l.close()
-	}
-	for b := range bindings {
-		b.abandon(ctx)
-	}
+	a.attached.Close(ctx)
 	a.cancel()
 	err := a.router.Close(ctx)
 	if a.node != nil {
@@ -297,21 +294,4 @@ func (a *adapter) spawn(f func()) bool {
 	}
 	a.work.Go(f)
 	return true
-}
-
-// A peerLink keeps one link to a peer alive.
-type peerLink struct {
-	ready chan struct{} // closed by who made it, once sup or err is set
-	sup   *reconnect.Supervisor[*link]
-	err   error
-}
-
-func (p *peerLink) close() {
-	<-p.ready
-	if p.sup == nil {
-		return
-	}
-	if last, live := p.sup.Close(); live {
-		last.fail(transport.ErrClosed)
-	}
 }

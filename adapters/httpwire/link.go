@@ -6,116 +6,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"regexp"
-	"sync"
 	"time"
 
-	"github.com/polywire/polywire/internal/reconnect"
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
 )
 
-// A link is a connection that a peer holds open while it lives, so that its end
-// is noticed at once. Servers that know nothing of polywire answer and end
-// it; then calls that fail tell. It implements [reconnect.Session].
-type link struct {
-	cancel context.CancelFunc
-	once   sync.Once
-	done   chan struct{} // closed by fail
-	err    error         // written before done is closed
-}
-
-func (l *link) Done() <-chan struct{} { return l.done }
-func (l *link) Err() error            { return l.err }
-
-// fail ends the link.
-func (l *link) fail(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.done)
-		l.cancel()
-	})
-}
-
-// link returns the supervised link to e, and makes it when it is the first to ask.
-func (a *adapter) link(ctx context.Context, e *endpoint) (*reconnect.Supervisor[*link], error) {
-	a.mu.Lock()
-	if a.closed {
-		a.mu.Unlock()
-		return nil, transport.ErrClosed
-	}
-	p := a.links[e]
-	mine := p == nil
-	if mine {
-		p = &peerLink{ready: make(chan struct{})}
-		a.links[e] = p
-	}
-	a.mu.Unlock()
-	if mine {
-		a.firstLink(ctx, e, p)
-	}
-	select {
-	case <-p.ready:
-		return p.sup, p.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// firstLink makes the first attempt. When that fails, the next who asks makes another.
-func (a *adapter) firstLink(ctx context.Context, e *endpoint, p *peerLink) {
-	defer close(p.ready)
-	first, err := a.dialLink(ctx, e)
-	if err != nil {
-		p.err = err
-		a.mu.Lock()
-		delete(a.links, e)
-		a.mu.Unlock()
-		return
-	}
-	config := reconnect.Config[*link]{Dial: func(ctx context.Context) (*link, error) { return a.relink(ctx, e) }}
-	if only := a.homes.Only(); only != nil && a.setup.Connected != nil {
-		if fixed, ok := only.Fixed(); ok && fixed == e {
-			config.Told = a.setup.Connected
-		}
-	}
-	p.sup = reconnect.Start(first, config)
-}
-
-// relink is dialLink with all bindings in effect again.
-func (a *adapter) relink(ctx context.Context, e *endpoint) (*link, error) {
-	l, err := a.dialLink(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range a.remotes(e) {
-		if err := r.attach(ctx, l); err != nil && !r.refused(err) {
-			l.fail(err)
-			return nil, err
-		}
-	}
-	return l, nil
-}
-
-func (a *adapter) remotes(e *endpoint) []*remote {
-	a.mu.Lock()
-	bindings := maps.Clone(a.bindings)
-	a.mu.Unlock()
-	var found []*remote
-	for b := range bindings {
-		for _, r := range b.all() {
-			if r.e == e {
-				found = append(found, r)
-			}
-		}
-	}
-	return found
-}
-
 // dialLink makes one attempt. What it starts ends with the link or with the adapter.
-func (a *adapter) dialLink(ctx context.Context, e *endpoint) (*link, error) {
+// Servers that know nothing of polywire answer and end it; then calls that fail tell.
+func (a *adapter) dialLink(ctx context.Context, at attach.Place) (*attach.Link, error) {
+	e := at.(*endpoint) // which attach.From gave
 	use, ok := e.Take()
 	if !ok {
 		return nil, departed(e)
@@ -126,14 +29,13 @@ func (a *adapter) dialLink(ctx context.Context, e *endpoint) (*link, error) {
 			use.Release()
 		}
 	}()
-	l := &link{done: make(chan struct{})}
-	var life context.Context
-	life, l.cancel = context.WithCancel(a.base)
-	stop, quit := context.AfterFunc(ctx, l.cancel), context.AfterFunc(a.opening, l.cancel)
+	life, end := context.WithCancel(a.base)
+	l := attach.NewLink(end)
+	stop, quit := context.AfterFunc(ctx, end), context.AfterFunc(a.opening, end)
 	resp, err := use.Conn.get(life, use.Conn.streams, "/healthz?watch", ndjson)
 	late, closed := !stop(), !quit()
 	if late || closed || err != nil {
-		l.cancel()
+		end()
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -152,10 +54,10 @@ func (a *adapter) dialLink(ctx context.Context, e *endpoint) (*link, error) {
 	watch := func() {
 		defer use.Release()
 		defer resp.Body.Close()
-		l.fail(unavailable(e.Address, a.watch(resp.Body, l.cancel)))
+		l.Fail(unavailable(e.Address, a.watch(resp.Body, end)))
 	}
 	if !a.spawn(watch) {
-		l.cancel()
+		end()
 		_ = resp.Body.Close()
 		return nil, transport.ErrClosed
 	}
@@ -225,24 +127,3 @@ func (s *silenced) Unwrap() error { return s.error }
 func (s *silenced) Error() string { return quoted.ReplaceAllLiteralString(s.error.Error(), "…") }
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
-
-// suspect tells the link to e that a call could not reach it.
-func (a *adapter) suspect(e *endpoint, err error) {
-	a.mu.Lock()
-	p := a.links[e]
-	a.mu.Unlock()
-	if p == nil {
-		return
-	}
-	select {
-	case <-p.ready:
-	default:
-		return
-	}
-	if p.sup == nil {
-		return
-	}
-	if l, live := p.sup.Current(); live {
-		l.fail(err)
-	}
-}

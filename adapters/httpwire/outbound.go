@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
 )
@@ -37,7 +38,7 @@ func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope
 		if err != nil || !full {
 			return outcome(ctx, reply, err)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := attach.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if own.Timeout = time.Until(due); own.Timeout <= 0 {
@@ -161,7 +162,7 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 		if outcome == homes.GaveUp {
 			failed = ctx.Err()
 		} else {
-			a.suspect(l.Endpoint, failed)
+			a.attached.Suspect(l.Endpoint, failed)
 		}
 		if !tries.Again(ctx, l, outcome) {
 			return nil, failed

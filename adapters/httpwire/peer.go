@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/endpoints"
@@ -109,24 +109,7 @@ func (b *leasedBody) Close() error {
 }
 
 // changed follows a home whose endpoints came or left.
-func (a *adapter) changed(p *peers) {
-	var gone []*peerLink
-	a.mu.Lock()
-	bindings := maps.Clone(a.bindings)
-	for e, l := range a.links {
-		if e.Left() {
-			gone = append(gone, l)
-			delete(a.links, e)
-		}
-	}
-	a.mu.Unlock()
-	for _, l := range gone {
-		a.spawn(l.close)
-	}
-	for b := range bindings {
-		b.follow(p)
-	}
-}
+func (a *adapter) changed(p *peers) { a.attached.Follow(attach.From(p)) }
 
 // ping asks one endpoint of home whether it is there.
 func (a *adapter) ping(ctx context.Context, home *peers) error {
