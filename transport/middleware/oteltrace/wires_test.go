@@ -40,9 +40,6 @@ func wires() []wire {
 			t.Cleanup(c.Close)
 			return "kafka://" + strings.Join(c.ListenAddrs(), ",")
 		})},
-		{"kafka", same(kafkawire.Factory(), func(t testing.TB) string {
-			return brokertest.Kafka().URL(t) + "?prefix=" + url.QueryEscape(brokertest.Unique()+"-")
-		})},
 		{"amqp", same(amqpwire.Factory(), func(t testing.TB) string {
 			return brokertest.RabbitMQ().URL(t) + "?expires=1m&prefix=" + url.QueryEscape(brokertest.Unique()+".")
 		})},
