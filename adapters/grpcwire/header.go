@@ -197,7 +197,7 @@ func takeMessage(values []string, e *transport.Envelope) {
 
 // takeMetadata appends the application's fields among md to found, their keys after prefix, and gives e the others.
 func takeMetadata(found []fieldtext.Field, md metadata.MD, prefix string, e *transport.Envelope) []fieldtext.Field {
-	var own []string
+	own := make([]string, 0, len(md))
 	for key, values := range md {
 		switch {
 		case strings.HasPrefix(key, ownPrefix):

@@ -73,7 +73,7 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 		return a.requestByBus(ctx, home, e)
 	}
 	sub, exact := subtypeOf(e.ContentType)
-	var h head
+	h := head{before: make([]string, 0, 16)}
 	h.put(e)
 	if !exact {
 		h.before = append(h.before, typeKey, fieldtext.Escape(e.ContentType))
@@ -170,9 +170,12 @@ func withMetadata(ctx context.Context, kv ...string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, kv...)
 }
 
+// byPassThrough is made once, for every call has it.
+var byPassThrough = grpc.ForceCodecV2(passThrough{})
+
 func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
 	opts := []grpc.CallOption{
-		grpc.ForceCodecV2(passThrough{}), grpc.CallContentSubtype(c.subtype), received(c.limit),
+		byPassThrough, grpc.CallContentSubtype(c.subtype), received(c.limit),
 		grpc.Header(&c.header), grpc.Trailer(&c.trailer),
 	}
 	err := peer.cc.Invoke(ctx, c.method, &c.out, &c.in, opts...)

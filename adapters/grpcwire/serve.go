@@ -31,6 +31,8 @@ type visit struct {
 	md     metadata.MD
 	ours   bool             // a Conn of polywire calls
 	peer   *access.Identity // set by authenticate
+	in     payload          // of a call that takes one message
+	rest   payload          // what may come after that
 }
 
 // visit begins one.
@@ -111,7 +113,8 @@ func (v *visit) receive(in *payload) error {
 	if err := v.stream.RecvMsg(in); err != nil {
 		return err
 	}
-	switch err := v.stream.RecvMsg(&payload{}); {
+	v.rest = payload{}
+	switch err := v.stream.RecvMsg(&v.rest); {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
@@ -129,7 +132,8 @@ func (v *visit) request() error {
 	if err := v.admit(access.Request, destination); err != nil {
 		return err
 	}
-	in := &payload{borrow: true}
+	v.in = payload{borrow: true}
+	in := &v.in
 	if err := v.receive(in); err != nil {
 		return err
 	}
@@ -202,7 +206,7 @@ func (v *visit) answer(reply *transport.Envelope) error {
 	if reply.Err != nil {
 		return reply.Err
 	}
-	h := head{reply: true}
+	h := head{before: make([]string, 0, 16), reply: true}
 	switch {
 	case v.ours:
 		h.put(reply)
