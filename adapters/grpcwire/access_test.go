@@ -68,7 +68,7 @@ func talk(t testing.TB, cc *grpc.ClientConn, method, auth string, first []byte, 
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, more...)
 	name, _, _ := strings.Cut(method, "?")
-	s, err := cc.NewStream(ctx, &bothWays, name, grpc.ForceCodecV2(passThrough{}))
+	s, err := cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, name, grpc.ForceCodecV2(passThrough{}))
 	if err == nil {
 		err = s.SendMsg(&payload{data: first, owned: true})
 	}
@@ -170,7 +170,7 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), authorization, "Bearer token-brief-anna"), testTime)
 		began := time.Now()
 		name, _, _ := strings.Cut(method, "?")
-		s, err := cc.NewStream(ctx, &bothWays, name, grpc.ForceCodecV2(passThrough{}))
+		s, err := cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, name, grpc.ForceCodecV2(passThrough{}))
 		if err == nil {
 			err = s.SendMsg(&payload{data: styles("d.x")[method], owned: true})
 		}
@@ -250,7 +250,7 @@ func TestANativeStreamIsARequestOfItsMethod(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), authorization, "Bearer token-brief-anna"), testTime)
 	defer cancel()
-	s, err := cc.NewStream(ctx, &bothWays, "/acme.v1.Feed/Watch", grpc.ForceCodecV2(passThrough{}))
+	s, err := cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/acme.v1.Feed/Watch", grpc.ForceCodecV2(passThrough{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,6 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-var bothWays = grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
-
 // openAttachment opens a stream and returns once the other node delivers by it.
 func (a *adapter) openAttachment(ctx context.Context, r *attach.Remote, l *attach.Link) (*attach.Inlet, error) {
 	life, end := context.WithCancel(a.base)
@@ -45,7 +43,7 @@ func (a *adapter) openLine(ctx context.Context, r *attach.Remote) (*line, error)
 	}
 	spec := r.Spec()
 	spec.Credit = r.Credit
-	s, err := a.newStream(ctx, c, &bothWays, busAttach, appendBytes(nil, attachingOpen, appendOpening(nil, &spec)))
+	s, err := a.newStream(ctx, c, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, busAttach, appendBytes(nil, attachingOpen, appendOpening(nil, &spec)))
 	if err != nil {
 		return nil, err
 	}

@@ -58,30 +58,34 @@ func appendOpening(b []byte, spec *transport.Binding) []byte {
 
 // readOpening reads the first message of a polywire.v1.Attaching.
 func readOpening(b []byte) (transport.Binding, error) {
+	for f := range fieldsOf(b) {
+		if f.number == attachingOpen {
+			return readOpen(f.bytes)
+		}
+	}
+	return transport.Binding{}, invalid("the first message of the stream says what to attach: set open")
+}
+
+// readOpen reads a polywire.v1.Open.
+func readOpen(b []byte) (transport.Binding, error) {
 	spec := transport.Binding{Kind: transport.KindTopic}
 	for f := range fieldsOf(b) {
-		if f.number != attachingOpen {
-			continue
-		}
-		for g := range fieldsOf(f.bytes) {
-			switch g.number {
-			case 0:
-				return spec, invalid("%w", errProto)
-			case openPattern:
-				spec.Pattern = string(g.bytes)
-			case openGroup:
-				spec.Group = string(g.bytes)
-			case openHandle:
-				if g.value == 1 {
-					spec.Kind = transport.KindQueue
-				}
-			case openCredit:
-				spec.Credit = int(min(g.value, 1<<20)) //nolint:gosec // bounded
+		switch f.number {
+		case 0:
+			return spec, invalid("%w", errProto)
+		case openPattern:
+			spec.Pattern = string(f.bytes)
+		case openGroup:
+			spec.Group = string(f.bytes)
+		case openHandle:
+			if f.value == 1 {
+				spec.Kind = transport.KindQueue
 			}
+		case openCredit:
+			spec.Credit = int(min(f.value, 1<<20)) //nolint:gosec // bounded
 		}
-		return spec, nil
 	}
-	return spec, invalid("the first message of the stream says what to attach: set open")
+	return spec, nil
 }
 
 // appendItems writes as many items as fit into limit, and one at least, as a polywire.v1.Delivering. It returns how many.

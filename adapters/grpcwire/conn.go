@@ -163,7 +163,7 @@ func (c *conn) dial(ctx context.Context) error {
 
 func (c *conn) options() []grpc.DialOption {
 	l := &c.p.a.limits
-	var security credentials.TransportCredentials = insecure.NewCredentials()
+	security := insecure.NewCredentials()
 	if c.p.trust != nil {
 		security = &noting{credentials.NewTLS(c.p.trust), c}
 	}

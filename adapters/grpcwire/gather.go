@@ -103,11 +103,12 @@ func (v *visit) sendAnswers(list []*transport.Envelope) error {
 	return nil
 }
 
-var serverStream = grpc.StreamDesc{ServerStreams: true}
+// serverStream describes a stream of answers.
+func serverStream() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true} }
 
 // gatherFrom returns once the home has given the message to its subscriptions; the answers follow.
 func (a *adapter) gatherFrom(ctx context.Context, home *peers, e *transport.Envelope, reply func(*transport.Envelope)) error {
-	s, err := a.openStream(ctx, home, &serverStream, busGather, e)
+	s, err := a.openStream(ctx, home, serverStream(), busGather, e)
 	if err != nil {
 		return err
 	}
@@ -152,18 +153,26 @@ func (a *adapter) collect(ctx context.Context, s *clientStream, reply func(*tran
 		if s.receive(&in) != nil {
 			return
 		}
-		for f := range fieldsOf(in.data) {
-			switch f.number {
-			case answersMessage:
-				reply(a.gathered(f.bytes))
-			case answersEnd:
-				if f.value == endComplete {
-					reply(nil)
-				}
-				return
-			}
+		if a.take(in.data, reply) {
+			return
 		}
 	}
+}
+
+// take hands over the answers of one message, and reports whether it is the last.
+func (a *adapter) take(b []byte, reply func(*transport.Envelope)) bool {
+	for f := range fieldsOf(b) {
+		switch f.number {
+		case answersMessage:
+			reply(a.gathered(f.bytes))
+		case answersEnd:
+			if f.value == endComplete {
+				reply(nil)
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func (a *adapter) gathered(b []byte) *transport.Envelope {

@@ -126,7 +126,7 @@ func (a *adapter) openLink(ctx context.Context, at attach.Place) (*conn, *client
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := a.newStream(ctx, c, &serverStream, busLink, nil)
+	s, err := a.newStream(ctx, c, serverStream(), busLink, nil)
 	if err != nil {
 		return nil, nil, err
 	}

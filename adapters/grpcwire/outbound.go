@@ -171,7 +171,7 @@ func withMetadata(ctx context.Context, kv ...string) context.Context {
 }
 
 // byPassThrough is made once, for every call has it.
-var byPassThrough = grpc.ForceCodecV2(passThrough{})
+var byPassThrough = grpc.ForceCodecV2(passThrough{}) //nolint:gochecknoglobals // never changes
 
 func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
 	opts := []grpc.CallOption{

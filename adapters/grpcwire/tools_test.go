@@ -154,14 +154,14 @@ func TestReflectionTellsDestinationsAndTheBus(t *testing.T) {
 
 func TestReflectionAnswersOldClients(t *testing.T) {
 	node := serve(t, "")
-	stream, err := v1alpha.NewServerReflectionClient(dial(t, node.Addr())).ServerReflectionInfo(t.Context()) //nolint:staticcheck // old clients ask so
+	stream, err := v1alpha.NewServerReflectionClient(dial(t, node.Addr())).ServerReflectionInfo(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Send(&v1alpha.ServerReflectionRequest{MessageRequest: &v1alpha.ServerReflectionRequest_ListServices{}}); err != nil {
+	if err := stream.Send(&v1alpha.ServerReflectionRequest{MessageRequest: &v1alpha.ServerReflectionRequest_ListServices{}}); err != nil { //nolint:staticcheck // old clients ask so
 		t.Fatal(err)
 	}
-	if r, err := stream.Recv(); err != nil || len(r.GetListServicesResponse().GetService()) == 0 {
+	if r, err := stream.Recv(); err != nil || len(r.GetListServicesResponse().GetService()) == 0 { //nolint:staticcheck // as above
 		t.Errorf("got %v, %v", r, err)
 	}
 }
