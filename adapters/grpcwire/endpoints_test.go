@@ -1,0 +1,92 @@
+package grpcwire
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/endpoints"
+)
+
+// A directory is a resolver whose answer a test changes.
+type directory struct {
+	mu      sync.Mutex // guards the fields below
+	list    []endpoints.Endpoint
+	changed chan struct{} // closed and replaced by set
+}
+
+func (d *directory) set(addresses ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = nil
+	for _, a := range addresses {
+		d.list = append(d.list, endpoints.Endpoint{Address: a})
+	}
+	if d.changed != nil {
+		close(d.changed)
+	}
+	d.changed = make(chan struct{})
+}
+
+func (d *directory) Resolve(context.Context, *url.URL) (endpoints.Answer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return endpoints.Answer{Endpoints: d.list, TTL: time.Hour, Changed: d.changed}, nil
+}
+
+func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
+	reg := transport.NewRegistry(Factory())
+	var nodes [2]*transport.Conn
+	for i := range nodes {
+		c, err := reg.Open(t.Context(), "grpc://?listen=127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		nodes[i] = c
+		_, err = c.Handle(t.Context(), "s.who", func(context.Context, *transport.Message) (*transport.Message, error) {
+			return &transport.Message{Body: []byte(c.Addr())}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &directory{}
+	d.set(nodes[0].Addr())
+	client, err := transport.NewRegistry(Factory(WithResolver("test", d))).Open(t.Context(), "grpc://",
+		transport.WithService("client", transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: []string{"test:///s"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	heard := make(chan string, 1000)
+	if _, err := client.Subscribe(t.Context(), "s.news", func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+		heard <- string(msg.Body)
+		return nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.set(nodes[1].Addr())
+	for limit := time.Now().Add(20 * time.Second); ; {
+		reply, err := client.Request(t.Context(), &transport.Message{Destination: "s.who"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nodes[1].Publish(t.Context(), &transport.Message{Destination: "s.news", Body: []byte("new")}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-heard:
+			if string(reply.Body) == nodes[1].Addr() {
+				return
+			}
+		default:
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("the last answer is of %s, want %s and its topic", reply.Body, nodes[1].Addr())
+		}
+	}
+}
