@@ -190,6 +190,11 @@ func parseTokens(text []byte) (tokenTable, error) {
 
 func parseToken(fields []string) (*tokenEntry, error) {
 	const want = "want a name, sha256: and 64 hex digits, and then @groups or until=TIME"
+	for i, field := range fields {
+		if i != 1 && strings.Contains(field, "sha256:") { // in no error: it is a hash out of place
+			return nil, fmt.Errorf("a hash stands in the wrong place: %s", want)
+		}
+	}
 	e := &tokenEntry{id: &Identity{Name: fields[0]}}
 	if err := CheckWho(fields[0]); err != nil || fields[0] == Known || fields[0] == Everybody || fields[0][0] == '@' {
 		return nil, fmt.Errorf("%.64q is no name: %s", fields[0], want)
