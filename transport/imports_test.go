@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"internal/loadbench":         {module + "internal/benchfmt", "github.com/HdrHistogram/hdrhistogram-go"},
 	"internal/codecbench":        {module + "internal/benchfmt", module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":        {module + "transport"},
+	"internal/nodeurl":           {module + "transport", module + "internal/homes", module + "internal/tlsfiles"},
 	"internal/tlsfiles":          {module + "transport"},
 	"adapters/inproc":            {module + "transport", module + "internal/"},
 	"adapters/httpwire":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/"},

@@ -45,7 +45,7 @@ func (v *visit) attaches(b *transport.Binding) error {
 	if err := transport.CheckDestination(b.Pattern); err != nil {
 		return err
 	}
-	if !v.n.a.opts.attach && !v.n.a.setup.Access.Decides() {
+	if !v.n.a.opts.Attach && !v.n.a.setup.Access.Decides() {
 		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
 	}
 	return v.admit(access.Handle, b.Pattern)
@@ -102,7 +102,7 @@ func (s *knownStream) Context() context.Context { return s.ctx }
 
 // shown gives a call to host the credentials of this process, for that peer alone.
 func (a *adapter) shown(ctx context.Context, host string) (context.Context, error) {
-	value, err := a.setup.Access.Prove(ctx, a.opts.scheme+"://"+host, a.opts.scheme == schemeTLS)
+	value, err := a.setup.Access.Prove(ctx, a.opts.Scheme+"://"+host, a.opts.Secure)
 	if err != nil || value == "" {
 		return ctx, err
 	}
@@ -111,7 +111,7 @@ func (a *adapter) shown(ctx context.Context, host string) (context.Context, erro
 
 // checkCredentials refuses at once what would fail with every call.
 func (a *adapter) checkCredentials() error {
-	if g := a.setup.Access; g.Shows() && a.opts.scheme != schemeTLS && !g.Insecure() {
+	if g := a.setup.Access; g.Shows() && !a.opts.Secure && !g.Insecure() {
 		return invalid("credentials are not shown without TLS: use grpcs, or allow it by access.Policy's InsecureCredentials")
 	}
 	return nil

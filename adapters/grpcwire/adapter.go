@@ -101,8 +101,8 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 		return nil, err
 	}
 	var trust *tls.Config
-	if opts.scheme == schemeTLS {
-		if trust, err = opts.files.Client(); err != nil {
+	if opts.Secure {
+		if trust, err = opts.Files.Client(); err != nil {
 			return nil, err
 		}
 	}
@@ -134,7 +134,7 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 
 // start opens the listener and, where all has one home elsewhere, the connection to that.
 func (a *adapter) start(ctx context.Context) error {
-	listen := a.opts.listen
+	listen := a.opts.Listen
 	if listen == "" {
 		listen = a.homes.Listen()
 	}
@@ -155,9 +155,9 @@ func (a *adapter) start(ctx context.Context) error {
 
 func (a *adapter) listen(ctx context.Context, at string) error {
 	var identity *tls.Config
-	if a.opts.scheme == schemeTLS {
+	if a.opts.Secure {
 		var err error
-		if identity, err = a.opts.files.Server(a.opts.clientCA); err != nil {
+		if identity, err = a.opts.Files.Server(a.opts.ClientCA); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ type node struct {
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
 	n := &node{a: a, closing: make(chan struct{}), health: newCheckup()}
-	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.connections)}
+	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.Connections)}
 	n.server = grpc.NewServer(n.options(identity)...)
 	r := &registrar{n: n}
 	for _, register := range a.natives {

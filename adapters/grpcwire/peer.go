@@ -49,8 +49,8 @@ type target struct {
 // homesConfig says how the table of homes reaches endpoints.
 func (a *adapter) homesConfig(f *factory) homes.Config[*target] {
 	return homes.Config[*target]{
-		Rest: a.opts.host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.homes,
-		Resolvers: f.resolvers, Address: a.opts.endpoint,
+		Rest: a.opts.Host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.Homes,
+		Resolvers: f.resolvers, Address: a.opts.Endpoint,
 		Open: newTarget, Retire: a.retire, Close: a.retire, Changed: a.changed,
 	}
 }

@@ -33,7 +33,7 @@ func (v *visit) authenticate() error {
 // attaches reports whether the visitor may handle destination in another process: by
 // the rules, where there are some, else by the node's option.
 func (v *visit) attaches(destination string) error {
-	if !v.n.a.opts.attach && !v.n.a.setup.Access.Decides() {
+	if !v.n.a.opts.Attach && !v.n.a.setup.Access.Decides() {
 		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
 	}
 	return v.admit(access.Handle, destination)
@@ -55,7 +55,7 @@ func (a *adapter) do(by http.RoundTripper, req *http.Request) (*http.Response, e
 
 // checkCredentials refuses at once what would fail with every call.
 func (a *adapter) checkCredentials() error {
-	if g := a.setup.Access; g.Shows() && a.opts.scheme != schemeTLS && !g.Insecure() {
+	if g := a.setup.Access; g.Shows() && !a.opts.Secure && !g.Insecure() {
 		return invalid("credentials are not shown without TLS: use https, or allow it by access.Policy's InsecureCredentials")
 	}
 	return nil

@@ -106,8 +106,8 @@ func (f *factory) openWithin(ctx context.Context, s transport.Setup, l limits) (
 		return nil, err
 	}
 	a := &adapter{opts: opts, limits: l, setup: s, router: router.New(router.Options{})}
-	if opts.scheme == schemeTLS {
-		if a.trust, err = opts.files.Client(); err != nil {
+	if opts.Secure {
+		if a.trust, err = opts.Files.Client(); err != nil {
 			return nil, err
 		}
 	}
@@ -146,7 +146,7 @@ func (a *adapter) newAttached() *attach.Node {
 
 // start opens the listener and, where all has one home elsewhere, the link to that.
 func (a *adapter) start(ctx context.Context) error {
-	listen := a.opts.listen
+	listen := a.opts.Listen
 	if listen == "" {
 		listen = a.homes.Listen()
 	}
@@ -169,9 +169,9 @@ func (a *adapter) start(ctx context.Context) error {
 
 func (a *adapter) listen(ctx context.Context, at string) error {
 	var identity *tls.Config
-	if a.opts.scheme == schemeTLS {
+	if a.opts.Secure {
 		var err error
-		if identity, err = a.opts.files.Server(a.opts.clientCA); err != nil {
+		if identity, err = a.opts.Files.Server(a.opts.ClientCA); err != nil {
 			return err
 		}
 	}
@@ -190,8 +190,8 @@ func (a *adapter) newClient(most int, trust *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: l.dial}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!a.opts.http2)
-	protocols.SetHTTP2(a.opts.http2 && a.opts.scheme == schemeTLS)
-	protocols.SetUnencryptedHTTP2(a.opts.http2 && a.opts.scheme != schemeTLS)
+	protocols.SetHTTP2(a.opts.http2 && a.opts.Secure)
+	protocols.SetUnencryptedHTTP2(a.opts.http2 && !a.opts.Secure)
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -206,7 +206,7 @@ func (a *adapter) newClient(most int, trust *tls.Config) *http.Client {
 			TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
 			Protocols: protocols, HTTP2: l.http2(),
 			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
-			IdleConnTimeout: cmp.Or(a.opts.homes.Idle, homes.DefaultIdle), MaxResponseHeaderBytes: int64(l.headers),
+			IdleConnTimeout: cmp.Or(a.opts.Homes.Idle, homes.DefaultIdle), MaxResponseHeaderBytes: int64(l.headers),
 			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
 		},
 	}

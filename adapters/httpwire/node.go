@@ -38,7 +38,7 @@ type node struct {
 func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}}
 	n.rooms.New = func() any { return new(eventRoom) }
-	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.connections), late: make(chan struct{}, maxLate)}
+	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.Connections), late: make(chan struct{}, maxLate)}
 	if identity == nil {
 		limited.word = refusal()
 	}

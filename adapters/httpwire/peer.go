@@ -55,8 +55,8 @@ type client struct {
 // homesConfig says how the table of homes reaches endpoints.
 func (a *adapter) homesConfig(f *factory) homes.Config[*client] {
 	return homes.Config[*client]{
-		Rest: a.opts.host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.homes,
-		Resolvers: f.resolvers, Address: a.opts.endpoint,
+		Rest: a.opts.Host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.Homes,
+		Resolvers: f.resolvers, Address: a.opts.Endpoint,
 		Open: a.newPeer, Retire: (*client).closeIdle, Close: (*client).closeIdle, Changed: a.changed,
 	}
 }
@@ -72,7 +72,7 @@ func (a *adapter) newPeer(e endpoints.Endpoint) *client {
 		}
 	}
 	return &client{
-		a: a, address: e.Address, url: a.opts.scheme + "://" + e.Address, host: host,
+		a: a, address: e.Address, url: a.opts.Scheme + "://" + e.Address, host: host,
 		calls: a.newClient(1024, trust), streams: a.newClient(0, trust),
 	}
 }
