@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"transport":                  {module + "transport/access", module + "transport/internal/", module + "internal/rest"}, // which imports the standard library alone, as nearest does
 	"transport/access":           {module + "transport/internal/"},
 	"transport/contract":         {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/shape", module + "internal/rest"},
-	"transport/contract/openapi": {module + "transport", module + "transport/contract", module + "codecs/schema", module + "internal/rest"},
+	"transport/contract/openapi": {module + "transport", module + "transport/contract", module + "codecs/schema", module + "internal/httpstatus", module + "internal/rest"},
 	"transport/endpoints":        {},
 	"transport/config":           {module + "transport", module + "transport/endpoints", module + "transport/access", module + "transport/internal/glob", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
 	"transport/grpcstub":         {module + "transport", module + "codecs", module + "codecs/protocodec", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/genproto/googleapis/rpc/", "google.golang.org/protobuf/"},
@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"internal/codecbench":        {module + "internal/benchfmt", module + "codecs", module + "codecs/", module + "conformance/codectest", module + "internal/nearest", "github.com/google/go-cmp/", "github.com/klauspost/compress/zstd", "google.golang.org/protobuf/"},
 	"internal/brokertest":        {module + "transport"},
 	"internal/nodeurl":           {module + "transport", module + "internal/homes", module + "internal/tlsfiles"},
+	"internal/httpstatus":        {module + "transport"},
 	"internal/tlsfiles":          {module + "transport"},
 	"adapters/inproc":            {module + "transport", module + "internal/"},
 	"adapters/httpwire":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/"},

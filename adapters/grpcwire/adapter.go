@@ -218,28 +218,13 @@ func (a *adapter) Close(ctx context.Context) error {
 	}
 	a.calls.close()
 	a.streams.close()
-	return errors.Join(err, a.homes.Close(ctx), wait(ctx, &a.work))
+	return errors.Join(err, a.homes.Close(ctx), attach.Wait(ctx, &a.work))
 }
 
 func (a *adapter) isClosed() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.closed
-}
-
-// wait waits for w within ctx.
-func wait(ctx context.Context, w *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { // ends with what it waits for, whose context has ended
-		w.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // spawn starts a goroutine that Close waits for; false when Close came first.

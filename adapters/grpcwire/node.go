@@ -15,6 +15,8 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/polywire/polywire/internal/attach"
 )
 
 // A node is the face of a router to other processes.
@@ -96,7 +98,7 @@ func (n *node) close(ctx context.Context) error {
 	soon := time.AfterFunc(n.a.limits.accepting, n.server.Stop)
 	n.server.GracefulStop() // lets answers out that are ready
 	soon.Stop()
-	return wait(ctx, &n.serving)
+	return attach.Wait(ctx, &n.serving)
 }
 
 // A limitListener serves so many connections at once, and closes one more at once:

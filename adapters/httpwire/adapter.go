@@ -266,23 +266,8 @@ func (a *adapter) Close(ctx context.Context) error {
 	if a.node != nil {
 		err = errors.Join(err, a.node.close(ctx))
 	}
-	err = errors.Join(err, wait(ctx, &a.work))
+	err = errors.Join(err, attach.Wait(ctx, &a.work))
 	return errors.Join(err, a.homes.Close(ctx))
-}
-
-// wait waits for w within ctx.
-func wait(ctx context.Context, w *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { // ends with what it waits for, whose context has ended
-		w.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // spawn starts a goroutine that Close waits for; false when Close came first.

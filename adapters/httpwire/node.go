@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -90,7 +91,7 @@ func (n *node) close(ctx context.Context) error {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil // stopListening was first
 	}
-	return errors.Join(err, wait(ctx, &n.serving))
+	return errors.Join(err, attach.Wait(ctx, &n.serving))
 }
 
 func (n *node) stream(token string) *stream {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/internal/fieldtext"
+	"github.com/polywire/polywire/internal/httpstatus"
 	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
@@ -177,7 +178,7 @@ func isTag(s string) bool {
 
 // restError is an error as REST tells it: what a condition of the request forbids is 412, and media types have statuses of their own.
 func (v *visit) restError(e *transport.Envelope, failed *transport.Error) (int, []byte) {
-	h, status := v.w.Header(), statusOf(failed.Code)
+	h, status := v.w.Header(), httpstatus.Of(failed.Code)
 	conditional := e.Header.Has("if-match") || e.Header.Has("if-none-match")
 	if conditional && (failed.Code == transport.CodeFailedPrecondition || failed.Code == transport.CodeAborted) {
 		status = http.StatusPreconditionFailed

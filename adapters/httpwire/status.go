@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/httpstatus"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -21,33 +22,6 @@ const (
 	noHandler   = "no-handler"
 	queueFull   = "queue-full"
 )
-
-// statusOf derives the HTTP status of an error, for peers that do not read Polywire-Code.
-func statusOf(c transport.Code) int {
-	switch c {
-	case transport.CodeCanceled:
-		return 499
-	case transport.CodeInvalidArgument, transport.CodeFailedPrecondition, transport.CodeOutOfRange:
-		return http.StatusBadRequest
-	case transport.CodeDeadlineExceeded:
-		return http.StatusGatewayTimeout
-	case transport.CodeNotFound:
-		return http.StatusNotFound
-	case transport.CodeAlreadyExists, transport.CodeAborted:
-		return http.StatusConflict
-	case transport.CodePermissionDenied:
-		return http.StatusForbidden
-	case transport.CodeResourceExhausted:
-		return http.StatusTooManyRequests
-	case transport.CodeUnimplemented:
-		return http.StatusNotImplemented
-	case transport.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	case transport.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	}
-	return http.StatusInternalServerError
-}
 
 // codeOfStatus is the code of a status that came without Polywire-Code, from a
 // server or proxy that knows nothing of polywire: the table of RPC over HTTP.
@@ -84,7 +58,7 @@ type problemDetail struct {
 }
 
 func problemOf(e *transport.Error) *problem {
-	status := statusOf(e.Code)
+	status := httpstatus.Of(e.Code)
 	p := &problem{Title: http.StatusText(status), Status: status, Code: e.Code.String(), Detail: e.Message}
 	if errors.Is(e, transport.ErrNoHandler) {
 		p.Reason = noHandler
@@ -145,7 +119,7 @@ func encodeReply(h http.Header, e *transport.Envelope) (int, []byte) {
 }
 
 func encodeError(h http.Header, e *transport.Error) (int, []byte) {
-	return encodeProblem(h, e, statusOf(e.Code))
+	return encodeProblem(h, e, httpstatus.Of(e.Code))
 }
 
 func encodeProblem(h http.Header, e *transport.Error, status int) (int, []byte) {

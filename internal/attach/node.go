@@ -259,3 +259,18 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Wait waits for w within ctx.
+func Wait(ctx context.Context, w *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { // ends with what it waits for, whose context has ended
+		w.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polywire/polywire/internal/httpstatus"
 	"github.com/polywire/polywire/internal/rest"
-	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -72,38 +72,11 @@ func replyHeaders(o *contract.Operation) object {
 func (s *service) failures(o *contract.Operation) map[int][]string {
 	out := map[int][]string{}
 	for name, code := range o.Failures {
-		status := statusOf(code)
+		status := httpstatus.Of(code)
 		out[status] = append(out[status], fmt.Sprintf("%s (%s)", name, code))
 	}
 	for _, names := range out {
 		slices.Sort(names)
 	}
 	return out
-}
-
-// statusOf is the status of a code, as docs/wire/http.md has it.
-func statusOf(c transport.Code) int {
-	switch c {
-	case transport.CodeCanceled:
-		return 499
-	case transport.CodeInvalidArgument, transport.CodeFailedPrecondition, transport.CodeOutOfRange:
-		return http.StatusBadRequest
-	case transport.CodeDeadlineExceeded:
-		return http.StatusGatewayTimeout
-	case transport.CodeNotFound:
-		return http.StatusNotFound
-	case transport.CodeAlreadyExists, transport.CodeAborted:
-		return http.StatusConflict
-	case transport.CodePermissionDenied:
-		return http.StatusForbidden
-	case transport.CodeResourceExhausted:
-		return http.StatusTooManyRequests
-	case transport.CodeUnimplemented:
-		return http.StatusNotImplemented
-	case transport.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	case transport.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	}
-	return http.StatusInternalServerError
 }
