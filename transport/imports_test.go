@@ -19,7 +19,7 @@ const module = "github.com/polywire/polywire/"
 var allowed = map[string][]string{
 	"transport":                  {module + "transport/access", module + "transport/internal/", module + "internal/rest"}, // which imports the standard library alone, as nearest does
 	"transport/access":           {module + "transport/internal/"},
-	"transport/contract":         {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/shape", module + "internal/rest"},
+	"transport/contract":         {module + "transport", module + "codecs", module + "codecs/schema", module + "internal/protofiles", module + "internal/shape", module + "internal/rest"},
 	"transport/contract/openapi": {module + "transport", module + "transport/contract", module + "codecs/schema", module + "internal/httpstatus", module + "internal/rest"},
 	"transport/endpoints":        {},
 	"transport/config":           {module + "transport", module + "transport/endpoints", module + "transport/access", module + "transport/internal/glob", module + "transport/contract", module + "codecs", module + "internal/nearest", module + "internal/rest", "go.yaml.in/yaml/v4"},
@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/attach":            {module + "transport", module + "transport/access", module + "internal/homes", module + "internal/reconnect", module + "internal/router"},
 	"internal/reconnect":         {module + "transport"},
 	"internal/shape":             {},
+	"internal/protofiles":        {"google.golang.org/protobuf/"},
 	"internal/protoshape":        {module + "codecs", module + "internal/shape", "google.golang.org/protobuf/"},
 	"internal/codecerr":          {module + "codecs", module + "internal/shape"},
 	"internal/intern":            {},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/codecs/jsoncodec"
+	"github.com/polywire/polywire/internal/protofiles"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
 )
@@ -44,11 +45,10 @@ func (v *verb) understood(reply *transport.Message) (*transport.Message, error) 
 
 // translated reads a body of Shape s in one codec and writes it in another.
 func (v *verb) translated(s *contract.Shape, body []byte, from, to codecs.Codec) ([]byte, error) {
-	maker, err := v.described.Types.Maker(s)
+	value, err := described(v.described, s)
 	if err != nil {
 		return nil, codecError(fmt.Errorf("service %s describes what %s cannot be written from: %w", v.described.Service, to.Name(), err))
 	}
-	value := maker.New()
 	if err := from.Decode(body, value); err != nil {
 		return nil, codecError(err)
 	}
@@ -57,4 +57,20 @@ func (v *verb) translated(s *contract.Shape, body []byte, from, to codecs.Codec)
 		return nil, codecError(err)
 	}
 	return out, nil
+}
+
+// described makes a value of Shape s, which every codec takes.
+func described(d *contract.Description, s *contract.Shape) (any, error) {
+	if s.Kind == "message" && d.Types[s.Type] != nil && len(d.Files) > 0 {
+		files, err := protofiles.Parse(d.Files)
+		if err != nil {
+			return nil, err
+		}
+		return files.New(d.Types[s.Type].Type)
+	}
+	maker, err := d.Types.Maker(s)
+	if err != nil {
+		return nil, err
+	}
+	return maker.New(), nil
 }

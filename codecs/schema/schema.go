@@ -22,7 +22,7 @@ type Type struct {
 	Name     string `json:"name,omitempty"`     // of a field or a param
 	Number   int    `json:"number,omitempty"`   // of a field that has one
 	Kind     string `json:"kind"`               // one of Kinds
-	Type     string `json:"type,omitempty"`     // of a struct: where Types has its fields; of a generated message: its name
+	Type     string `json:"type,omitempty"`     // of a struct or a generated message: its name among Types; of a message there: its full name
 	Bits     int    `json:"bits,omitempty"`     // of int, uint and float
 	Len      int    `json:"len,omitempty"`      // of array, and of bytes of fixed length
 	Optional bool   `json:"optional,omitempty"` // absence differs from zero

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/internal/protofiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -41,13 +42,16 @@ func (s *Service) Describe() (*Description, error) {
 		w.out.Operations = append(w.out.Operations, o)
 	}
 	w.out.Types = w.types.Types
-	return w.out, nil
+	var err error
+	w.out.Files, err = w.files.Bytes()
+	return w.out, err
 }
 
 // A describer collects the types that operations refer to.
 type describer struct {
 	out   *Description
 	types schema.Describer
+	files protofiles.Set
 }
 
 // reserve gives failures their own names before all other types: callers know them by those.
@@ -76,6 +80,9 @@ func (w *describer) operation(own *spec) (Operation, error) {
 	}
 	err := own.eachType(func(role string, t reflect.Type) error {
 		s, err := w.types.Type(t)
+		if s != nil && s.Kind == "message" {
+			w.types.Types[s.Type].Type, _ = w.files.Add(t)
+		}
 		switch role {
 		case "request":
 			o.Request = s

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/internal/protofiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -16,7 +17,11 @@ type Description struct {
 	Version    int          `json:"polywire"` // of the document's form: 1
 	Service    string       `json:"service"`
 	Operations []Operation  `json:"operations"`      // in the order of declaration
-	Types      schema.Types `json:"types,omitempty"` // structs, by the names that Shape.Type refers to
+	Types      schema.Types `json:"types,omitempty"` // structs and messages, by the names that Shape.Type refers to
+
+	// Files describe the generated messages among the types: a google.protobuf.FileDescriptorSet.
+	// The Type of such a type is the full name of its message.
+	Files []byte `json:"files,omitempty"`
 }
 
 // An Operation describes one endpoint.
@@ -85,6 +90,9 @@ func ParseDescription(document []byte) (*Description, error) {
 func (d *Description) check() error {
 	if err := d.Types.Check(); err != nil {
 		return err
+	}
+	if _, err := protofiles.Parse(d.Files); err != nil {
+		return fmt.Errorf("files: %w", err)
 	}
 	seen := make(map[string]bool)
 	for i := range d.Operations {
