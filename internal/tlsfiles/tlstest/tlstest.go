@@ -47,22 +47,40 @@ func (a *Authority) Issue(t testing.TB, name string) (cert, key string) {
 	return cert, key
 }
 
+// Expired is Issue of a certificate whose time is over.
+func (a *Authority) Expired(t testing.TB, name string) (cert, key string) {
+	t.Helper()
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	a.issue(t, leaf(name, time.Now().Add(-time.Minute)), cert, key)
+	return cert, key
+}
+
 // Renew writes another certificate for name into the files of one.
 func (a *Authority) Renew(t testing.TB, name, cert, key string) {
 	t.Helper()
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	a.issue(t, leaf(name, time.Now().Add(time.Hour)), cert, key)
+}
+
+func leaf(name string, until time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: until,
 	}
+}
+
+func (a *Authority) issue(t testing.TB, c *x509.Certificate, cert, key string) {
+	t.Helper()
+	c.SerialNumber = big.NewInt(a.next)
 	a.next++
 	k := newKey(t)
 	der, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, cert, "CERTIFICATE", a.sign(t, leaf, k))
+	write(t, cert, "CERTIFICATE", a.sign(t, c, k))
 	write(t, key, "PRIVATE KEY", der)
 }
 

@@ -1,0 +1,120 @@
+package tlsfiles
+
+import (
+	"crypto/tls"
+	"net"
+	"testing"
+
+	"github.com/polywire/polywire/internal/tlsfiles/tlstest"
+)
+
+// handshake connects both ends, and returns why each fails; a server learns of a refusal by the first byte.
+func handshake(t *testing.T, client, server *tls.Config) (fromClient, fromServer error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	served := make(chan error, 1) // from the goroutine below
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			served <- err
+			return
+		}
+		defer c.Close()
+		s := tls.Server(c, server)
+		if err = s.Handshake(); err == nil {
+			_, err = s.Write([]byte("x"))
+		}
+		served <- err
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	own := client.Clone()
+	own.ServerName = "localhost"
+	s := tls.Client(c, own)
+	if fromClient = s.Handshake(); fromClient == nil {
+		_, fromClient = s.Read(make([]byte, 1))
+	}
+	_ = c.Close()
+	return fromClient, <-served
+}
+
+// T172: a client refuses every server that it cannot be sure of.
+func TestAClientRefusesServersItCannotTrust(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	client, err := (&Files{CA: ours.File}).Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rule, tc := range map[string]struct {
+		files  func() (cert, key string)
+		most   uint16 // version of TLS
+		trusts bool
+	}{
+		"one of the authority":             {func() (string, string) { return ours.Issue(t, "localhost") }, 0, true},
+		"one that speaks TLS 1.2":          {func() (string, string) { return ours.Issue(t, "localhost") }, tls.VersionTLS12, true},
+		"one that speaks TLS 1.1":          {func() (string, string) { return ours.Issue(t, "localhost") }, tls.VersionTLS11, false},
+		"one of another authority":         {func() (string, string) { return others.Issue(t, "localhost") }, 0, false},
+		"one of another name":              {func() (string, string) { return ours.Issue(t, "elsewhere") }, 0, false},
+		"one whose certificate is expired": {func() (string, string) { return ours.Expired(t, "localhost") }, 0, false},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			f := Files{}
+			f.Cert, f.Key = tc.files()
+			server, err := f.Server("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if server.MinVersion < tls.VersionTLS12 {
+				t.Errorf("a server takes version %x", server.MinVersion)
+			}
+			server = server.Clone()
+			server.MinVersion, server.MaxVersion = tls.VersionTLS10, tc.most
+			if got, _ := handshake(t, client, server); (got == nil) != tc.trusts {
+				t.Errorf("got %v, want trust %v", got, tc.trusts)
+			}
+		})
+	}
+}
+
+// T173: a server with an authority for its callers lets nobody else in.
+func TestAServerRefusesCallersItCannotTrust(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	f := Files{}
+	f.Cert, f.Key = ours.Issue(t, "localhost")
+	server, err := f.Server(ours.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rule, tc := range map[string]struct {
+		files  func() (cert, key string)
+		most   uint16
+		trusts bool
+	}{
+		"one of the authority":             {func() (string, string) { return ours.Issue(t, "caller") }, 0, true},
+		"one without a certificate":        {func() (string, string) { return "", "" }, 0, false},
+		"one of another authority":         {func() (string, string) { return others.Issue(t, "caller") }, 0, false},
+		"one whose certificate is expired": {func() (string, string) { return ours.Expired(t, "caller") }, 0, false},
+		"one that speaks TLS 1.1":          {func() (string, string) { return ours.Issue(t, "caller") }, tls.VersionTLS11, false},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			c := Files{CA: ours.File}
+			c.Cert, c.Key = tc.files()
+			client, err := c.Client()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client = client.Clone()
+			client.MinVersion, client.MaxVersion = tls.VersionTLS10, tc.most
+			if _, got := handshake(t, client, server); (got == nil) != tc.trusts {
+				t.Errorf("got %v, want trust %v", got, tc.trusts)
+			}
+		})
+	}
+}
