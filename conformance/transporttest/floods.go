@@ -33,7 +33,7 @@ func rapidReset(ctx context.Context, e *Env) error {
 		defer running.Add(-1)
 		for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
 		}
-		e.Pause(e.Tick / 20) // as a handler that does not see at once that its caller is gone
+		e.Pause(e.Tick / 4) // as a handler that does not see at once that its caller is gone
 		return nil, nil
 	}, transport.WithConcurrency(limit))
 	fields, data := e.h.HTTP2(dest, nil)
