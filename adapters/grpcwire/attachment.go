@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
 )
@@ -43,7 +41,7 @@ func (a *adapter) openLine(ctx context.Context, r *attach.Remote) (*line, error)
 	}
 	spec := r.Spec()
 	spec.Credit = r.Credit
-	s, err := a.newStream(ctx, c, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, busAttach, appendBytes(nil, attachingOpen, appendOpening(nil, &spec)))
+	s, err := a.newStream(ctx, c, busAttach, appendBytes(nil, attachingOpen, appendOpening(nil, &spec)))
 	if err != nil {
 		return nil, err
 	}

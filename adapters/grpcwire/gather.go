@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"google.golang.org/grpc"
-
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
@@ -103,12 +101,9 @@ func (v *visit) sendAnswers(list []*transport.Envelope) error {
 	return nil
 }
 
-// serverStream describes a stream of answers.
-func serverStream() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true} }
-
 // gatherFrom returns once the home has given the message to its subscriptions; the answers follow.
 func (a *adapter) gatherFrom(ctx context.Context, home *peers, e *transport.Envelope, reply func(*transport.Envelope)) error {
-	s, err := a.openStream(ctx, home, serverStream(), busGather, e)
+	s, err := a.openGather(ctx, home, e)
 	if err != nil {
 		return err
 	}
@@ -123,8 +118,8 @@ func (a *adapter) gatherFrom(ctx context.Context, home *peers, e *transport.Enve
 	return nil
 }
 
-// openStream opens a stream of the bus with e as its first message, at the first endpoint that can be reached.
-func (a *adapter) openStream(ctx context.Context, home *peers, desc *grpc.StreamDesc, method string, e *transport.Envelope) (*clientStream, error) {
+// openGather opens the stream with e as its first message, at the first endpoint that can be reached.
+func (a *adapter) openGather(ctx context.Context, home *peers, e *transport.Envelope) (*clientStream, error) {
 	tries := home.Tries(e.Key, e.Idempotent)
 	for {
 		l, err := tries.Next(ctx)
@@ -134,7 +129,7 @@ func (a *adapter) openStream(ctx context.Context, home *peers, desc *grpc.Stream
 		c, err := a.calls.get(ctx, l.Conn)
 		if err == nil {
 			l.Done(homes.Answered)
-			return a.newStream(ctx, c, desc, method, appendMessage(nil, e))
+			return a.newStream(ctx, c, busGather, appendMessage(nil, e))
 		}
 		if ctx.Err() != nil {
 			l.Release()

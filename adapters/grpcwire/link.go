@@ -29,7 +29,8 @@ type clientStream struct {
 }
 
 // newStream opens a stream by c, of which it is a use, and sends its first message. It ends with ctx or by done.
-func (a *adapter) newStream(ctx context.Context, c *conn, desc *grpc.StreamDesc, method string, first []byte) (*clientStream, error) {
+func (a *adapter) newStream(ctx context.Context, c *conn, method string, first []byte) (*clientStream, error) {
+	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: method == busAttach}
 	s := &clientStream{a: a, c: c}
 	s.ctx, s.cancel = context.WithCancel(withMetadata(ctx, messageKey, ""))
 	shown, err := a.shown(s.ctx, c.to.name())
@@ -126,7 +127,7 @@ func (a *adapter) openLink(ctx context.Context, at attach.Place) (*conn, *client
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := a.newStream(ctx, c, serverStream(), busLink, nil)
+	s, err := a.newStream(ctx, c, busLink, nil)
 	if err != nil {
 		return nil, nil, err
 	}

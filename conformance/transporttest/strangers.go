@@ -352,6 +352,12 @@ func crowded(ctx context.Context, e *Env) error {
 			_ = c.Close()
 		}
 	}
+	e.takenAgain(ctx, dest, in)
+	return nil
+}
+
+// takenAgain asks as strangers do until one more message is in.
+func (e *Env) takenAgain(ctx context.Context, dest string, in *inbox) {
 	before := in.len()
 	e.Until("room that was left is taken again", func() bool {
 		c := e.stranger(ctx)
@@ -363,5 +369,4 @@ func crowded(ctx context.Context, e *Env) error {
 		_, _ = c.Read(make([]byte, 1))
 		return in.len() > before
 	})
-	return nil
 }

@@ -25,19 +25,24 @@ type Binding struct {
 	stopped bool
 }
 
-// Bind puts a binding into effect at this process's router, where local says so,
-// and at all places. Homes that are away are waited for within ctx.
-func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, local bool, from []Source) (*Binding, error) {
-	b := &Binding{node: n, spec: spec, sink: sink, from: from}
+// An Origin is where what a binding wants comes from.
+type Origin struct {
+	Local bool     // this process's own router
+	Homes []Source // and all places of these
+}
+
+// Bind puts a binding into effect wherever it is wanted. Homes that are away are waited for within ctx.
+func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, from Origin) (*Binding, error) {
+	b := &Binding{node: n, spec: spec, sink: sink, from: from.Homes}
 	if !n.register(b) {
 		return nil, transport.ErrClosed
 	}
-	if err := b.open(ctx, local); err != nil {
+	if err := b.open(ctx, from.Local); err != nil {
 		b.abandon(context.WithoutCancel(ctx))
 		n.forget(b)
 		return nil, err
 	}
-	for _, s := range from {
+	for _, s := range from.Homes {
 		b.follow(s) // what came meanwhile
 	}
 	return b, nil
