@@ -60,7 +60,7 @@ func TestAnErrorWhileMeasuringNamesTheRow(t *testing.T) {
 		return c.Decode(src, v)
 	}
 	_, err := Measure(t.Context(), maker(faulty{decode: fails}), Settings{
-		Selection: Selection{"shape": {"order"}, "tier": {Tuned}}, Time: time.Millisecond, Rounds: 1,
+		Selection: Selection{"shape": {"order"}, "tier": {Tuned}, "rows": {"plain"}, "op": {"decode"}}, Time: time.Second, Rounds: 1,
 	})
 	if err == nil || !strings.HasPrefix(err.Error(), "codec=faulty/shape=order/tier=tuned/rows=plain/op=decode: tired") {
 		t.Errorf("got %v, want the row and its error", err)
