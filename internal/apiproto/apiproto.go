@@ -18,6 +18,7 @@ import (
 
 	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/codecs/schema"
+	"github.com/polywire/polywire/internal/protofiles"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -95,8 +96,12 @@ func Read(document []byte) (*API, error) {
 		return nil, err
 	}
 	file.Name = proto.String("polywire/" + d.Service + ".messages.proto")
-	a := &API{Files: new(protoregistry.Files)}
-	m := &maker{api: a, messages: messages, types: file.GetName()}
+	generated, err := protofiles.Parse(d.Files)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{Files: generated.Registry()}
+	m := &maker{api: a, messages: messages, file: file.GetName(), types: d.Types}
 	if err := m.register(file); err != nil {
 		return nil, err
 	}
@@ -126,11 +131,18 @@ func methods(d *contract.Description) map[string][]*contract.Operation {
 type maker struct {
 	api      *API
 	messages map[string]string // full names of messages, by the description's names
-	types    string            // path of the file that holds them
+	file     string            // path of the file that holds them
+	types    schema.Types
 }
 
 func (m *maker) service(name string, ops []*contract.Operation) error {
 	full := protoreflect.FullName(name)
+	if d, err := m.api.Files.FindDescriptorByName(full); err == nil {
+		if _, ok := d.(protoreflect.ServiceDescriptor); ok {
+			return nil // generated beside its messages
+		}
+		return fmt.Errorf("%s is no service", name)
+	}
 	file := &descriptorpb.FileDescriptorProto{Syntax: proto.String("proto3"), Name: proto.String("polywire/" + name + ".proto")}
 	if p := full.Parent(); p != "" {
 		file.Package = proto.String(string(p))
@@ -160,13 +172,17 @@ func (m *maker) message(t *contract.Shape) (name, file string) {
 		d := (&emptypb.Empty{}).ProtoReflect().Descriptor()
 		return string(d.FullName()), d.ParentFile().Path()
 	case t.Kind == "struct":
-		return m.messages[t.Type], m.types
+		return m.messages[t.Type], m.file
 	case t.Kind == "message":
-		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(t.Type))
-		if err != nil {
-			return "", "" // generated for another process
+		def := m.types[t.Type]
+		if def == nil {
+			return "", ""
 		}
-		return t.Type, d.ParentFile().Path()
+		d, err := m.api.Files.FindDescriptorByName(protoreflect.FullName(def.Type))
+		if err != nil {
+			return "", "" // a description of before there were files
+		}
+		return def.Type, d.ParentFile().Path()
 	}
 	return "", ""
 }

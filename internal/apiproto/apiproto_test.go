@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/polywire/polywire/internal/testpb/accountspb"
 	"github.com/polywire/polywire/transport/contract"
 )
 
@@ -60,8 +61,34 @@ func TestServicesHaveTheMethodsThatDestinationsAre(t *testing.T) {
 	if f := put.Input().Fields().ByJSONName("Lines"); f == nil || f.Message().Fields().Len() != 2 {
 		t.Errorf("the input of Put is %v, want an order with lines", put.Input())
 	}
+	names, err := api.Files.FindDescriptorByName("acme.v1.Names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if find := names.(protoreflect.ServiceDescriptor).Methods().ByName("Find"); find == nil || find.Input().FullName() != "google.protobuf.StringValue" {
+		t.Errorf("Find is %v, want a method that takes a generated message", find)
+	}
 	if out := methods.ByName("Drop").Output().FullName(); out != "google.protobuf.Empty" {
 		t.Errorf("Drop returns %s", out)
+	}
+}
+
+func TestAServiceThatIsGeneratedBesideItsMessagesIsTheGeneratedOne(t *testing.T) {
+	const name = "acme.accounts.v1.Accounts"
+	s := contract.NewService("accounts", contract.NewMethod[accountspb.VerifyRequest, accountspb.Account](name+".Verify"))
+	api, err := Read(describe(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{name}; !slices.Equal(api.Services, want) {
+		t.Errorf("services %v, want %v", api.Services, want)
+	}
+	d, err := api.Files.FindDescriptorByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.ParentFile().Path(); got != accountspb.File_accountspb_accounts_proto.Path() {
+		t.Errorf("it is of %s", got)
 	}
 }
 

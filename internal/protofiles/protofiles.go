@@ -70,6 +70,9 @@ func Parse(b []byte) (*Files, error) {
 	return &Files{files}, nil
 }
 
+// Registry holds the files, with what they describe. The caller may add to it.
+func (f *Files) Registry() *protoregistry.Files { return f.files }
+
 // New returns an empty message of that full name, which every codec of this module takes
 // as it takes a generated one. An error tells that the files have none.
 func (f *Files) New(name string) (proto.Message, error) {
