@@ -118,8 +118,15 @@ func TestNobodyGetsInWithoutCredentialsByAnyPath(t *testing.T) {
 	if resp, _ := askAs(t, node, "POST", "/request/d", "Bearer token-anna", "Authorization", "Bearer token-anna"); resp.StatusCode != 401 {
 		t.Errorf("two Authorization fields: got %d, want 401", resp.StatusCode)
 	}
-	if n := len(entered); n != 4 { // request, send, publish and gather, with good credentials
-		t.Errorf("handlers were entered %d times, want 4", n)
+	for i := range 4 { // request, send, publish and gather, with good credentials; two of them answer before their handlers run
+		select {
+		case <-entered:
+		case <-time.After(testTime):
+			t.Fatalf("handlers were entered %d times, want 4", i)
+		}
+	}
+	if n := len(entered); n > 0 {
+		t.Errorf("handlers were entered %d times, want 4", 4+n)
 	}
 	if s := node.Stats(); s.Denied < 60 {
 		t.Errorf("%d refusals were counted, want 60 at least", s.Denied)

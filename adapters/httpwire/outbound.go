@@ -147,11 +147,15 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 		}
 		resp, err := a.do(l.Conn.calls.Transport, req)
 		if err == nil {
-			if declined(resp) && tries.Again(ctx, l, homes.Declined) {
+			outcome := verdict(resp)
+			if outcome == homes.Answered {
+				return leased(resp, l), nil
+			}
+			if tries.Again(ctx, l, outcome) {
 				_ = resp.Body.Close() // another endpoint is asked
 				continue
 			}
-			return leased(resp, l), nil
+			return resp, nil // the lease has ended
 		}
 		if coded := new(transport.Error); errors.As(err, &coded) { // it was not asked
 			l.Release()
@@ -180,9 +184,18 @@ func unrepeatable(h http.Header) {
 	}
 }
 
-// declined reports whether the peer says that it did nothing, since it handles no such destination.
-func declined(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get(reasonField) == noHandler
+// verdict is what a peer says of its part in a message: that it did nothing, since it
+// handles no such destination; that it closed meanwhile, so nobody knows; or that it answers.
+func verdict(resp *http.Response) homes.Outcome {
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		switch resp.Header.Get(reasonField) {
+		case noHandler:
+			return homes.Declined
+		case closing:
+			return homes.Lost
+		}
+	}
+	return homes.Answered
 }
 
 // Gather returns once the home has given the message to its subscriptions, which it

@@ -21,7 +21,10 @@ const (
 	maxProblem  = 128 << 10 // bytes of an error's text and details as JSON
 	noHandler   = "no-handler"
 	queueFull   = "queue-full"
+	closing     = "closing"
 )
+
+var errClosing = errors.New("this node is closing")
 
 // codeOfStatus is the code of a status that came without Polywire-Code, from a
 // server or proxy that knows nothing of polywire: the table of RPC over HTTP.
@@ -60,8 +63,11 @@ type problemDetail struct {
 func problemOf(e *transport.Error) *problem {
 	status := httpstatus.Of(e.Code)
 	p := &problem{Title: http.StatusText(status), Status: status, Code: e.Code.String(), Detail: e.Message}
-	if errors.Is(e, transport.ErrNoHandler) {
+	switch {
+	case errors.Is(e, transport.ErrNoHandler):
 		p.Reason = noHandler
+	case errors.Is(e, errClosing):
+		p.Reason = closing
 	}
 	if e.RetryAfter > 0 {
 		p.Retry = e.RetryAfter.String()
@@ -100,7 +106,7 @@ func asError(err error) *transport.Error {
 	case errors.Is(err, context.Canceled):
 		return transport.CodeCanceled.Errorf("the caller went away")
 	case errors.Is(err, transport.ErrClosed):
-		return transport.CodeUnavailable.Errorf("this node is closing")
+		return transport.CodeUnavailable.Errorf("%w", errClosing)
 	}
 	return transport.CodeInternal.Errorf("this node failed")
 }

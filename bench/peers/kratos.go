@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/go-kratos/kratos/v2/log"
 	kratosgrpc "github.com/go-kratos/kratos/v2/transport/grpc"
@@ -19,8 +20,8 @@ const (
 	protoType      = "application/proto"
 )
 
-// quiet keeps kratos from telling on stderr that it listens.
-func quiet() { log.SetLogger(log.NewStdLogger(io.Discard)) }
+// quiet keeps kratos from telling on stderr that it listens. Its logger is the program's, and its servers read it unguarded: once, before the first.
+var quiet = sync.OnceFunc(func() { log.SetLogger(log.NewStdLogger(io.Discard)) }) //nolint:gochecknoglobals // as what it sets
 
 // A kratosHTTP is called as its generated clients call.
 type kratosHTTP struct {
