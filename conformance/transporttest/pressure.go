@@ -114,6 +114,7 @@ func cancelBlockedSend(ctx context.Context, e *Env) error {
 		if d := time.Since(start); d > e.Tick {
 			e.Errorf("the cancelled Send returned after %v", d)
 		}
+		e.Pause(e.Tick) // word of it may be on its way, behind an attempt that the other side is still to refuse
 	}
 	close(release)
 	if late != nil && !errors.Is(late, transport.CodeCanceled) && !errors.Is(late, transport.CodeResourceExhausted) {
