@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/polywire/polywire/transport"
 )
 
 // An Outcome is how a try went.
@@ -55,7 +57,7 @@ func (p *Peers[C]) Tries(key string, idempotent bool) Tries[C] {
 }
 
 // Next leases the endpoint to try. It waits within ctx for the first answer of the
-// resolvers, and fails with CodeUnavailable where they know none.
+// resolvers, and fails with CodeUnavailable where they know none, and with ErrClosed once the table is closed.
 func (t *Tries[C]) Next(ctx context.Context) (Lease[C], error) {
 	for {
 		if _, err := t.home.wait(ctx, false); err != nil {
@@ -68,6 +70,9 @@ func (t *Tries[C]) Next(ctx context.Context) (Lease[C], error) {
 		}
 		if l, ok := e.Take(); ok {
 			return l, nil
+		}
+		if t.home.pool.life.Err() != nil {
+			return Lease[C]{}, transport.ErrClosed
 		}
 	}
 }

@@ -432,3 +432,23 @@ func TestOptionsOfEndpointsNameTheFix(t *testing.T) {
 		t.Error("listen is taken for an option of endpoints")
 	}
 }
+
+func TestAClosedTableLeasesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		home := (&world{}).home(t, Options{}, "a", "b")
+		tries := home.Tries("", true)
+		l, err := tries.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := home.pool.close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !tries.Again(t.Context(), l, Refused) {
+			t.Fatal("one refused of two ends the tries")
+		}
+		if _, err := tries.Next(t.Context()); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("after Close: %v, want ErrClosed", err)
+		}
+	})
+}
