@@ -130,15 +130,9 @@ func (p *Peers[C]) start() {
 
 // heard takes what a resolver said, which is checked here.
 func (p *Peers[C]) heard(s *source, answer []endpoints.Endpoint, err error) {
-	checked := make([]endpoints.Endpoint, len(answer))
-	for i, e := range answer {
-		if e.Address, err = p.pool.config.Address(e.Address); err != nil {
-			break
-		}
-		checked[i] = e
-	}
-	if err == nil && len(answer) == 0 {
-		err = errors.New("the answer is empty")
+	var checked []endpoints.Endpoint
+	if err == nil {
+		checked, err = p.checked(answer)
 	}
 	p.telling.Lock()
 	defer p.telling.Unlock()
@@ -158,6 +152,22 @@ func (p *Peers[C]) heard(s *source, answer []endpoints.Endpoint, err error) {
 	if changed && p.pool.config.Changed != nil {
 		p.pool.config.Changed(p)
 	}
+}
+
+// checked is an answer whose addresses are as the adapter writes them.
+func (p *Peers[C]) checked(answer []endpoints.Endpoint) ([]endpoints.Endpoint, error) {
+	if len(answer) == 0 {
+		return nil, errors.New("the answer is empty")
+	}
+	list := slices.Clone(answer)
+	for i := range list {
+		e := &list[i]
+		var err error
+		if e.Address, err = p.pool.config.Address(e.Address); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // merge makes the set of what the sources say. Endpoints stay the same as long as they

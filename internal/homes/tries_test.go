@@ -452,3 +452,21 @@ func TestAClosedTableLeasesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestAnErrorBesideEndpointsLeavesTheLastAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{ttl: 20 * time.Second}
+		w.say("a")
+		home := w.home(t, Options{}, "test:///s")
+		if _, err := home.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.say("b")
+		w.fail(errors.New("the answer is half of one"))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := addresses(home); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("endpoints %v, want the last good answer", got)
+		}
+	})
+}
