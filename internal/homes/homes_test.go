@@ -57,7 +57,7 @@ func TestAQueueIsBoundAtItsHomeAloneOrAtTheHostOfTheURL(t *testing.T) {
 	if p, err := table.Invited("mine.x"); p != nil || err != nil {
 		t.Errorf("what this process owns is invited by %v, %v; want this process", p, err)
 	}
-	if p, err := table.Invited("x"); err != nil || p == nil || p.Name() != "hub:80" {
+	if p, err := table.Invited("x"); err != nil || p == nil || p.name != "hub:80" {
 		t.Errorf("what nobody owns is invited by %v, %v; want hub:80", p, err)
 	}
 	if p, err := table.Invited("theirs.x"); p != nil || err == nil || !strings.Contains(err.Error(), "belongs to service theirs") {

@@ -15,7 +15,7 @@ import (
 // Peers are the processes of one home: each is an instance of the same service.
 // Methods may be called concurrently.
 type Peers[C any] struct {
-	name    string
+	name    string // the service's, or the host:port of the URL
 	pool    *pool[C]
 	sources []*source
 	watch   sync.Once // starts what asks the resolvers
@@ -37,9 +37,8 @@ type set[C any] struct {
 
 // A group is the endpoints of one priority.
 type group[C any] struct {
-	all    []*Endpoint[C]
-	heavy  []int // weights, where they differ
-	weight int   // their sum
+	all   []*Endpoint[C]
+	heavy []int // weights, where they differ
 }
 
 // peers reads the entries of one row.
@@ -55,9 +54,6 @@ func (p *pool[C]) peers(name string, entries []string) (*Peers[C], error) {
 	h.merge()
 	return h, nil
 }
-
-// Name is the service's, or the host:port of the URL.
-func (p *Peers[C]) Name() string { return p.name }
 
 // Fixed is the endpoint of a home that has one, and never another.
 func (p *Peers[C]) Fixed() (*Endpoint[C], bool) {
@@ -222,11 +218,10 @@ func newSet[C any](members []member[C]) *set[C] {
 		g := &s.groups[len(s.groups)-1]
 		g.all = append(g.all, m.e)
 		g.heavy = append(g.heavy, m.weight)
-		g.weight += m.weight
 	}
 	for i := range s.groups {
 		if g := &s.groups[i]; slices.Min(g.heavy) == slices.Max(g.heavy) {
-			g.heavy, g.weight = nil, 0 // all alike
+			g.heavy = nil // all alike
 		}
 	}
 	return s

@@ -38,7 +38,7 @@ type Resolver interface {
 // An Answer is what a target stands for at a time. Its slices are not changed after it was returned.
 type Answer struct {
 	Endpoints []Endpoint      // in no order; one that comes twice counts once
-	TTL       time.Duration   // when to ask again, give or take a fifth; 0 is 30 s, and at least 1 s is waited
+	TTL       time.Duration   // when to ask again, give or take a tenth; 0 is 30 s, and at least 1 s is waited
 	Changed   <-chan struct{} // if not nil, closed by the resolver when the answer holds no longer
 }
 
