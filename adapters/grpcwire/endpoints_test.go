@@ -1,7 +1,9 @@
 package grpcwire
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/url"
 	"sync"
 	"testing"
@@ -88,5 +90,32 @@ func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
 		if time.Now().After(limit) {
 			t.Fatalf("the last answer is of %s, want %s and its topic", reply.Body, nodes[1].Addr())
 		}
+	}
+}
+
+func TestAnIdempotentRequestIsAskedElsewhereWhenItsNodeCloses(t *testing.T) {
+	opened, err := openAdapter(t.Context(), "grpc://?listen=127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing, other := opened.(*adapter), serve(t, "")
+	defer closing.Close(context.Background())
+	if err := closing.router.Close(t.Context()); err != nil { // as Close does, while calls still come in
+		t.Fatal(err)
+	}
+	handle(t, other, "s.do", echo)
+	client := openConn(t, "grpc://", transport.WithService("client",
+		transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: []string{closing.Addr(), other.Addr()}}))
+	request := func(opts ...transport.CallOption) error {
+		_, err := client.Request(t.Context(), &transport.Message{Destination: "s.do"}, opts...)
+		return err
+	}
+	for range 2 { // one goes to each first
+		if err := request(transport.WithIdempotent()); err != nil {
+			t.Errorf("an idempotent request that met a node as it closed: %v, want the other's answer", err)
+		}
+	}
+	if first, second := request(), request(); (first == nil) == (second == nil) || !errors.Is(cmp.Or(first, second), transport.CodeUnavailable) {
+		t.Errorf("requests that may not run twice: %v and %v, want one unavailable", first, second)
 	}
 }

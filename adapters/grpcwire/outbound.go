@@ -156,10 +156,20 @@ func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, 
 		return homes.GaveUp, err
 	case err != nil:
 		return homes.Lost, err
-	case c.failed != nil && errors.Is(errorOf(c.failed, c.trailer), transport.ErrNoHandler):
-		return homes.Declined, nil
 	}
-	return homes.Answered, nil
+	return c.verdict(), nil
+}
+
+// verdict is what a peer says of its part in a message: that it did nothing, since it
+// handles no such destination; that it closed meanwhile, so nobody knows; or that it answers.
+func (c *call) verdict() homes.Outcome {
+	switch first(c.trailer, reasonKey) {
+	case noHandler:
+		return homes.Declined
+	case closing:
+		return homes.Lost
+	}
+	return homes.Answered
 }
 
 // withMetadata gives a call this metadata alone: what the caller's ctx has for calls of its own does not cross.

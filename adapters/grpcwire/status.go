@@ -21,8 +21,11 @@ import (
 const (
 	noHandler = "no-handler"
 	queueFull = "queue-full"
+	closing   = "closing"
 	retryInfo = "type.googleapis.com/google.rpc.RetryInfo"
 )
+
+var errClosing = errors.New("this node is closing")
 
 // asError finds what to tell a peer of a failure of this node.
 func asError(err error) *transport.Error {
@@ -35,7 +38,7 @@ func asError(err error) *transport.Error {
 	case errors.Is(err, context.Canceled):
 		return transport.CodeCanceled.Errorf("the caller went away")
 	case errors.Is(err, transport.ErrClosed):
-		return transport.CodeUnavailable.Errorf("this node is closing")
+		return transport.CodeUnavailable.Errorf("%w", errClosing)
 	case errors.Is(err, io.EOF):
 		return invalid("the call has no message")
 	}
@@ -66,8 +69,11 @@ func statusOf(err error, ours bool) (*spb.Status, metadata.MD) {
 		return s, nil
 	}
 	md := metadata.MD{nodeKey: {"1"}}
-	if nobody {
+	switch {
+	case nobody:
 		md[reasonKey] = []string{noHandler}
+	case errors.Is(e, errClosing):
+		md[reasonKey] = []string{closing}
 	}
 	if e.RetryAfter > 0 {
 		md[retryKey] = []string{strconv.FormatInt(int64((e.RetryAfter+time.Microsecond-1)/time.Microsecond), 10)}
