@@ -66,12 +66,12 @@ func (p *pool) get(ctx context.Context, to *target) (*conn, error) {
 	c := p.conns[to]
 	if c == nil {
 		c = &conn{p: p, to: to, host: to.address, ready: make(chan struct{}), lost: make(chan struct{})}
-		p.conns[to] = c
-		p.all[c] = struct{}{}
 		if !p.a.spawn(c.run) {
 			p.mu.Unlock()
 			return nil, transport.ErrClosed
 		}
+		p.conns[to] = c
+		p.all[c] = struct{}{}
 	}
 	c.users++
 	p.mu.Unlock()
