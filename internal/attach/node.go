@@ -2,6 +2,7 @@ package attach
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -120,10 +121,13 @@ func (n *Node) Link(ctx context.Context, at Place) (*reconnect.Supervisor[*Link]
 	}
 	select {
 	case <-p.ready:
-		return p.sup, p.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if !mine && (errors.Is(p.err, context.Canceled) || errors.Is(p.err, context.DeadlineExceeded)) {
+		return n.Link(ctx, at) // who made the attempt gave up, which says nothing of the place
+	}
+	return p.sup, p.err
 }
 
 // first makes the first attempt. When that fails, the next who asks makes another.
