@@ -42,10 +42,8 @@ func (a *adapter) newStream(ctx context.Context, c *conn, method string, first [
 	if err == nil {
 		err = s.SendMsg(&payload{data: first, owned: true})
 	}
-	if errors.Is(err, io.EOF) { // refused before it was read: the answer tells why
-		if err = s.RecvMsg(&payload{}); err == nil {
-			err = io.ErrUnexpectedEOF
-		}
+	if errors.Is(err, io.EOF) { // refused before it was read: receive tells why, and whether a node says so
+		err = nil
 	}
 	if err == nil && !desc.ClientStreams {
 		err = s.CloseSend()
