@@ -105,8 +105,9 @@ func Read(document []byte) (*API, error) {
 	if err := m.register(file); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(methods(d))) {
-		if m.service(name, methods(d)[name]) == nil {
+	services := methods(d)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		if m.service(name, services[name]) == nil {
 			a.Services = append(a.Services, name)
 		}
 	}
