@@ -3,8 +3,10 @@ package grpcwire
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
+	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -25,5 +27,24 @@ func TestACallThatComesAsItsAdapterClosesDoesNotHoldUpClose(t *testing.T) {
 	a.mu.Unlock()
 	if err := a.Close(context.Background()); err != nil { // which closes what the pool has
 		t.Error(err)
+	}
+}
+
+func TestACallerThatGivesUpProvesNothingOfThePeer(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and answers none
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	opened, err := openAdapter(t.Context(), "grpc://")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close(context.Background())
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	outcome, err := opened.(*adapter).try(ctx, &target{address: mute.Addr().String()}, &call{method: busSend})
+	if outcome != homes.GaveUp || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v; want GaveUp, its own end", outcome, err)
 	}
 }

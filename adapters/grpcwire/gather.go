@@ -131,11 +131,7 @@ func (a *adapter) openGather(ctx context.Context, home *peers, e *transport.Enve
 			l.Done(homes.Answered)
 			return a.newStream(ctx, c, busGather, appendMessage(nil, e))
 		}
-		if ctx.Err() != nil {
-			l.Release()
-			return nil, ctx.Err()
-		}
-		if !tries.Again(ctx, l, homes.Refused) {
+		if !tries.Again(ctx, l, unreached(ctx)) {
 			return nil, err
 		}
 	}

@@ -143,7 +143,7 @@ func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.E
 func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, error) {
 	peer, err := a.calls.get(ctx, to)
 	if err != nil {
-		return homes.Refused, err
+		return unreached(ctx), err
 	}
 	defer peer.done()
 	shown, err := a.shown(ctx, to.name())
@@ -158,6 +158,14 @@ func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, 
 		return homes.Lost, err
 	}
 	return c.verdict(), nil
+}
+
+// unreached is what it proves of a peer that ctx brought no connection to it.
+func unreached(ctx context.Context) homes.Outcome {
+	if ctx.Err() != nil {
+		return homes.GaveUp
+	}
+	return homes.Refused
 }
 
 // verdict is what a peer says of its part in a message: that it did nothing, since it

@@ -98,7 +98,7 @@ func (a *adapter) reach(ctx context.Context, home *peers) error {
 			l.Done(homes.Answered)
 			return nil
 		}
-		if !tries.Again(ctx, l, homes.Refused) {
+		if !tries.Again(ctx, l, unreached(ctx)) {
 			return err
 		}
 	}
