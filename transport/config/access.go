@@ -25,6 +25,9 @@ type guard struct {
 	path   string
 	proves access.Authenticator // nil knows nobody
 	rules  []*accessRule
+
+	tokens       string      // the file, as it was given
+	certificates [][2]string // alternative names, and what was given for each, in the order of the file
 }
 
 type accessRule struct {
@@ -38,6 +41,7 @@ type credentials struct {
 	position
 	path     string
 	show     access.Credentials
+	file     string // as it was given; empty for a token
 	insecure bool
 }
 
@@ -50,6 +54,7 @@ func (d *decoder) access(v *value, path string) {
 	var proves []access.Authenticator
 	if tokens := v.get("tokens"); tokens != nil {
 		d.checked(tokens, path+".tokens", func(file string) error {
+			g.tokens = file
 			if !d.final {
 				return nil
 			}
@@ -60,7 +65,7 @@ func (d *decoder) access(v *value, path string) {
 			return err
 		})
 	}
-	if names := d.certificates(v.get("certificates"), path+".certificates"); names != nil {
+	if names := d.certificates(g, v.get("certificates"), path+".certificates"); names != nil {
 		proves = append(proves, access.NewCertificates(names))
 	}
 	if len(proves) > 0 {
@@ -81,7 +86,7 @@ func (d *decoder) inFolder(file string) string {
 }
 
 // certificates reads whom the names of certificates stand for, as "orders @services".
-func (d *decoder) certificates(v *value, path string) map[string]access.Identity {
+func (d *decoder) certificates(g *guard, v *value, path string) map[string]access.Identity {
 	var names map[string]access.Identity
 	for _, e := range d.named(v, path, checkAlternativeName) {
 		at := join(path, e.key)
@@ -107,6 +112,7 @@ func (d *decoder) certificates(v *value, path string) map[string]access.Identity
 			names = make(map[string]access.Identity)
 		}
 		names[e.key] = id
+		g.certificates = append(g.certificates, [2]string{e.key, text})
 	}
 	return names
 }
@@ -252,7 +258,7 @@ func (d *decoder) credentials(w *wire, v *value, path string) {
 	}
 	if file != nil {
 		d.checked(file, path+".tokenfile", func(text string) error {
-			c.show = access.BearerFile(d.inFolder(text))
+			c.file, c.show = text, access.BearerFile(d.inFolder(text))
 			return nil
 		})
 	}

@@ -164,6 +164,47 @@ func TestARouteTellsWhoMayUseIt(t *testing.T) {
 	}
 }
 
+func TestTheTextOfAConfigKeepsWhoMayDoWhat(t *testing.T) {
+	token := access.NewToken()
+	withToken := strings.Replace(guarding, "credentials: {tokenfile: token, insecure: true}", "credentials: {token: \"${file:token}\", insecure: true}", 1)
+	c, err := parseGuarding(t, withToken, token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := c.String()
+	for _, want := range []string{`
+    credentials:
+      token: xxxxx
+      insecure: true
+`, `
+access:
+  tokens: tokens
+  certificates:
+    uri:spiffe://example.org/orders: orders @services
+    dns:audit.example.org: audit
+  rules:
+    - {who: ["@services"], may: ["request", "subscribe"], what: ["stock.>"]}
+    - {who: ["audit"], may: ["request", "handle"], what: ["stock.audit"]}
+    - {who: ["anyone"], may: ["request"], what: ["stock.ping"], transports: ["edge"]}
+    - {who: ["anyone"], may: ["publish"], what: ["news.>"], transports: ["events"]}
+`} {
+		if !strings.Contains(text, want) || strings.Contains(text, token) {
+			t.Errorf("got\n%s\nwant in it\n%s", strings.ReplaceAll(text, token, "THE TOKEN"), want)
+		}
+	}
+	again, err := parseGuarding(t, text, token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.String(); got != text {
+		t.Errorf("read again, it is\n%s", got)
+	}
+	fromFile, err := parseGuarding(t, guarding, token, nil)
+	if err != nil || !strings.Contains(fromFile.String(), "tokenfile: token\n") {
+		t.Errorf("got %v,\n%s", err, fromFile)
+	}
+}
+
 func TestMistakesOfAccess(t *testing.T) {
 	const base = "version: 1\ntransports:\n  a: {url: \"http://localhost:1\", codec: json}\n"
 	for name, c := range map[string]struct{ file, want string }{

@@ -22,6 +22,9 @@ func (c *Config) String() string {
 		if w.compress != nil {
 			w.compress.text(t.below("compress"))
 		}
+		if w.credentials != nil {
+			c.credentialsText(t.below("credentials"), w.credentials)
+		}
 	}
 	if len(c.services) > 0 {
 		c.servicesText(root.below("services"))
@@ -32,6 +35,9 @@ func (c *Config) String() string {
 		for _, r := range c.routes {
 			c.routeText(routes.below(r.pattern), r, r.codec)
 		}
+	}
+	if c.guard != nil {
+		c.accessText(root.below("access"), c.guard)
 	}
 	text, err := yaml.Dump(root.node, yaml.WithV3Defaults(), yaml.WithIndent(2))
 	if err != nil {
@@ -68,8 +74,49 @@ func (c *compression) text(t *tree) {
 		t.put("threshold", formatSize(c.threshold))
 	}
 	if c.agreed {
-		t.add("agreed", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		t.yes("agreed")
 	}
+}
+
+func (c *Config) credentialsText(t *tree, shown *credentials) {
+	if shown.file == "" {
+		t.put("token", hidden)
+	}
+	t.put("tokenfile", c.shown(shown.file))
+	if shown.insecure {
+		t.yes("insecure")
+	}
+}
+
+func (c *Config) accessText(t *tree, g *guard) {
+	t.put("tokens", c.shown(g.tokens))
+	if len(g.certificates) > 0 {
+		names := t.below("certificates")
+		for _, e := range g.certificates {
+			names.put(e[0], c.shown(e[1]))
+		}
+	}
+	if len(g.rules) == 0 {
+		return
+	}
+	all := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, r := range g.rules {
+		rule := newTree()
+		rule.node.Style = yaml.FlowStyle
+		var may []string
+		for _, verb := range r.May {
+			may = append(may, string(verb))
+		}
+		for i, values := range [][]string{r.Who, may, r.What, r.transports} {
+			shown := make([]string, len(values))
+			for j, v := range values {
+				shown[j] = c.shown(v)
+			}
+			rule.list(ruleKeys[i], shown)
+		}
+		all.Content = append(all.Content, rule.node)
+	}
+	t.add("rules", all)
 }
 
 func (c *Config) routeText(t *tree, r *route, codec string) {
@@ -118,6 +165,10 @@ func (t *tree) put(key, value string) {
 	if value != "" {
 		t.add(key, text(value))
 	}
+}
+
+func (t *tree) yes(key string) {
+	t.add(key, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 }
 
 func (t *tree) list(key string, values []string) {
