@@ -136,10 +136,11 @@ func (d *decoder) accessRules(g *guard, v *value, path string) {
 	}
 	for i, item := range v.items {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		if !d.keys(item, at, ruleKeys) {
-			continue
+		if item.kind == null {
+			d.add(item.position, at, "is empty: write a rule, or take the line away")
+		} else if d.keys(item, at, ruleKeys) {
+			g.rules = append(g.rules, d.accessRule(item, at))
 		}
-		g.rules = append(g.rules, d.accessRule(item, at))
 	}
 	if len(v.items) > maxPatterns {
 		d.add(v.position, path, "%d rules: at most %d; use wildcards", len(v.items), maxPatterns)
@@ -192,7 +193,7 @@ func (d *decoder) accessRule(v *value, at string) *accessRule {
 // guards makes the rules of every transport, once all else is right, and checks that somebody can be known whom they name.
 func (d *decoder) guards() {
 	g := d.config.guard
-	if g == nil {
+	if g == nil || len(d.found) > 0 {
 		return
 	}
 	named := slices.ContainsFunc(g.rules, func(r *accessRule) bool {
