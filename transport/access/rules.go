@@ -218,7 +218,8 @@ func (g *grant) allows(id *Identity) bool {
 	return false
 }
 
-// Allowed lists whom the rules let do verb with a destination, or with all of a pattern, as in Rule.Who, sorted; for tools that explain a configuration.
+// Allowed lists whom the rules let do verb with a destination, or with what of a pattern no narrower
+// rule fits, as in Rule.Who, sorted; for tools that explain a configuration.
 func (r *Rules) Allowed(verb Verb, destination string) []string {
 	t := r.verbs[verb]
 	if t == nil {

@@ -320,14 +320,21 @@ func (c *Config) admitted(w *wire, opts []transport.Option) []transport.Option {
 	return append([]transport.Option{transport.WithAccess(*p)}, opts...)
 }
 
-// access says whom the rules of r's transport let do what with a destination, or a pattern.
-func (r *route) access(destination string) string {
-	if r.wire.rules == nil {
+// access says who may do what with a destination, or with what of a pattern no narrower rule fits, over w.
+func (c *Config) access(w *wire, destination string) string {
+	p := c.policy(w)
+	if p == nil || p.Authenticator == nil && p.Authorizer == nil {
 		return ""
 	}
 	var parts []string
 	for _, verb := range access.Verbs() {
-		if who := r.wire.rules.Allowed(verb, destination); len(who) > 0 {
+		var who []string
+		if w.rules != nil {
+			who = w.rules.Allowed(verb, destination)
+		} else if verb != access.Handle { // for which the URL says attach
+			who = []string{access.Known}
+		}
+		if len(who) > 0 {
 			parts = append(parts, string(verb)+" by "+strings.Join(who, ", "))
 		}
 	}

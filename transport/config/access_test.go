@@ -152,8 +152,21 @@ func TestARouteTellsWhoMayUseIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := config.Explain(c, weaker).String(); strings.Contains(text, "access") {
-		t.Errorf("no route changes as a whole, got\n%s", text)
+	text := config.Explain(c, weaker).String()
+	for _, want := range []string{"peers may request by @services; subscribe by @services, where it was request by audit; ", "peers may request by audit; subscribe by @services; handle by audit, where it was request by @services"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("a rule went from one destination to another: got\n%s\nwant in it %s", text, want)
+		}
+	}
+	known, err := parseGuarding(t, guarding[:strings.Index(guarding, "  rules:")], access.NewToken(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := known.Route("stock.count").Access, "request by *; send by *; publish by *; gather by *; subscribe by *"; got != want {
+		t.Errorf("without rules: got %q, want %q", got, want)
+	}
+	if got := known.Route("news.today").Access; got != "" {
+		t.Errorf("behind a broker without rules: got %q", got)
 	}
 	denied, err := parseGuarding(t, strings.Replace(guarding, `may: [publish], what: ["news.>"]`, `may: [send], what: ["news.>"]`, 1), access.NewToken(), nil)
 	if err != nil {

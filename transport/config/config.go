@@ -86,7 +86,7 @@ type Route struct {
 	Codec     string             `json:"codec,omitempty"`
 	Compress  string             `json:"compress,omitempty"` // as "zstd from 1KiB on, agreed"; "" is not at all
 	Timeout   time.Duration      `json:"timeout,omitempty"`  // bounds every call; 0 is none beside the library's own
-	Access    string             `json:"access,omitempty"`   // whom rules let do what, of those who come by this transport; "" asks nobody
+	Access    string             `json:"access,omitempty"`   // who may do what, of those who come by this transport; "" asks nobody
 	Path      string             `json:"path,omitempty"`     // verb and path of REST, of one destination that has them
 	Adapter   string             `json:"adapter"`            // as in Features
 	Features  transport.Features `json:"-"`
@@ -140,7 +140,7 @@ func (c *Config) Route(destination string) Route {
 // public tells of r what applies to a destination, or to all of a pattern.
 func (c *Config) public(r *route, destination string) Route {
 	return Route{
-		Access: r.access(undead(destination)), Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
+		Access: c.access(r.wire, undead(destination)), Pattern: r.pattern, Transport: r.wire.name, URL: c.secrets.redactURL(r.wire.url),
 		Codec: r.codec, Compress: r.wire.compress.String(), Timeout: r.timeout, Features: r.wire.features, Adapter: r.wire.features.Adapter,
 	}
 }

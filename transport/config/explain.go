@@ -62,14 +62,28 @@ func Explain(from, to *Config, ds ...*contract.Description) *Explanation {
 	return e
 }
 
-// patternsOf lists the routes of both, each once, but not the one for everything, which comes last.
+// patternsOf lists those of the routes and access rules of both, each once, but not the one for everything, which comes last.
 func patternsOf(from, to *Config) []string {
-	var patterns []string
-	for _, r := range slices.Concat(from.routes, to.routes) {
-		if !slices.Contains(patterns, r.pattern) && r.pattern != ">" {
-			patterns = append(patterns, r.pattern)
+	patterns := []string{">"}
+	add := func(pattern string) {
+		if !slices.Contains(patterns, pattern) {
+			patterns = append(patterns, pattern)
 		}
 	}
+	for _, c := range []*Config{from, to} {
+		for _, r := range c.routes {
+			add(r.pattern)
+		}
+		if c.guard == nil {
+			continue
+		}
+		for _, r := range c.guard.rules {
+			for _, what := range r.What {
+				add(what)
+			}
+		}
+	}
+	patterns = patterns[1:]
 	slices.SortStableFunc(patterns, glob.Narrower)
 	return patterns
 }
