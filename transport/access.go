@@ -43,6 +43,10 @@ func (c *Conn) refused(err error) error {
 	if errors.Is(err, access.ErrUnauthenticated) {
 		code = CodeUnauthenticated
 	}
+	var policy interface{ Panicked() any }
+	if errors.As(err, &policy) {
+		c.panicked(c.base, "", policy.Panicked())
+	}
 	var cause Code
 	var e *Error
 	switch {

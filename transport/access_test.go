@@ -97,6 +97,20 @@ func TestAnAdapterThatAsksNobodyLetsNobodyIn(t *testing.T) {
 	}
 }
 
+func TestAnAuthorizerThatPanicsRefuses(t *testing.T) {
+	conn := openForgetful(t, access.Policy{Authorizer: access.AuthorizerFunc(func(context.Context, *access.Identity, access.Verb, string) error { panic("no table") })})
+	handle(t, conn, "x", func(context.Context, *transport.Message) (*transport.Message, error) {
+		t.Error("the handler was entered")
+		return nil, nil
+	})
+	if _, err := conn.Request(t.Context(), text("x", "")); !errors.Is(err, transport.CodePermissionDenied) {
+		t.Errorf("got %v, want %v", err, transport.CodePermissionDenied)
+	}
+	if s := conn.Stats(); s.Panics != 1 || s.Denied != 1 {
+		t.Errorf("got %d panics and %d refusals, want one of each", s.Panics, s.Denied)
+	}
+}
+
 func TestStrangersMayDoWhatRulesSayOfAnyone(t *testing.T) {
 	rules, err := access.NewRules(access.Rule{Who: []string{access.Everybody}, May: []access.Verb{access.Request}, What: []string{"open.>"}})
 	if err != nil {

@@ -165,7 +165,7 @@ type Stats struct {
 	DeadLettered uint64 // inbound messages given up, kept at their dead-letter destination
 	Dropped      uint64 // inbound messages given up that no dead-letter destination took
 	Denied       uint64 // peers, and messages, that the policy of WithAccess did not let in
-	Panics       uint64 // handlers and middleware that panicked or called runtime.Goexit
+	Panics       uint64 // handlers, middleware and policies that panicked or called runtime.Goexit
 	Handling     int    // deliveries being handled now
 	Waiting      int    // requests and gathers that wait for a reply now
 }

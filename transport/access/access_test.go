@@ -202,6 +202,19 @@ func TestAnAuthenticatorThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
+func TestAPolicyThatPanicsRefuses(t *testing.T) {
+	gate := access.NewGate(access.Policy{
+		Authenticator: access.AuthenticatorFunc(func(context.Context, access.Evidence) (*access.Identity, error) { panic("a secret") }),
+		Credentials:   func(context.Context, string) (string, error) { panic("a secret") },
+	}, nil)
+	if id, err := gate.Enter(t.Context(), bearer("x")); !errors.Is(err, access.ErrUnauthenticated) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %+v, %v", id, err)
+	}
+	if value, err := gate.Prove(t.Context(), "https://x:1", true); value != "" || err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %q, %v", value, err)
+	}
+}
+
 func TestAStreamsLifeIsThatOfItsIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := access.NewGate(access.Policy{Authenticator: access.Either()}, nil)

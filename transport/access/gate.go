@@ -76,7 +76,8 @@ func (g *Gate) Enter(ctx context.Context, e Evidence) (*Identity, error) {
 }
 
 // authenticate gives the Authenticator a bound, unless it is one that never waits.
-func (g *Gate) authenticate(ctx context.Context, e Evidence) (*Identity, error) {
+func (g *Gate) authenticate(ctx context.Context, e Evidence) (_ *Identity, err error) {
+	defer recovered(&err)
 	if _, ok := g.policy.Authenticator.(interface{ neverWaits() }); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, askTime)
@@ -123,7 +124,7 @@ func (g *Gate) Admit(ctx context.Context, id *Identity, verb Verb, destination s
 		}
 		return g.refuse(ErrUnauthenticated, "this side asks for credentials, and got none")
 	}
-	err := g.policy.Authorizer.Authorize(ctx, id, verb, destination)
+	err := g.authorize(ctx, id, verb, destination)
 	switch {
 	case err == nil:
 		return nil
@@ -134,6 +135,25 @@ func (g *Gate) Admit(ctx context.Context, id *Identity, verb Verb, destination s
 	}
 	return g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("strangers may not %s %.180q: show credentials", verb, destination), err})
 }
+
+func (g *Gate) authorize(ctx context.Context, id *Identity, verb Verb, destination string) (err error) {
+	defer recovered(&err)
+	return g.policy.Authorizer.Authorize(ctx, id, verb, destination)
+}
+
+// recovered makes a panic of the application's part of a policy its error, which refuses: it may
+// be on a goroutine of the core or of a library, where nobody else recovers it.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = panicked{v}
+	}
+}
+
+// A panicked error is what a panic was about. The core finds it by Panicked, and logs it.
+type panicked struct{ value any }
+
+func (p panicked) Error() string { return "the policy panicked" }
+func (p panicked) Panicked() any { return p.value }
 
 // Life returns a ctx that ends with id, for a stream that id opened; Ended then tells.
 func (g *Gate) Life(ctx context.Context, id *Identity) (context.Context, context.CancelFunc) {
@@ -168,7 +188,7 @@ func (g *Gate) Prove(ctx context.Context, where string, encrypted bool) (string,
 	if !encrypted && !g.policy.InsecureCredentials {
 		return "", g.refuse(ErrDenied, "credentials are not shown without TLS: use a URL with TLS, or allow it by InsecureCredentials")
 	}
-	value, err := g.policy.Credentials(ctx, where)
+	value, err := g.credentials(ctx, where)
 	if err != nil {
 		return "", g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("no credentials to show to %.128q", where), err})
 	}
@@ -176,6 +196,11 @@ func (g *Gate) Prove(ctx context.Context, where string, encrypted bool) (string,
 		return "", g.refuse(ErrUnauthenticated, "the credentials for %.128q are no text of ASCII, or longer than %d bytes", where, maxAuthorization)
 	}
 	return value, nil
+}
+
+func (g *Gate) credentials(ctx context.Context, where string) (_ string, err error) {
+	defer recovered(&err)
+	return g.policy.Credentials(ctx, where)
 }
 
 func (g *Gate) refuse(kind error, format string, args ...any) error {
