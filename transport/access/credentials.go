@@ -41,7 +41,7 @@ type tokenFile struct {
 	path string
 
 	mu     sync.Mutex // guards the fields below
-	looked time.Time
+	looked time.Time  // when last was found to be what the file holds
 	stamp  fileStamp
 	last   string
 }
@@ -57,8 +57,8 @@ func (f *tokenFile) value() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("access: the token's file: %w", err)
 	}
-	f.looked = now
 	if f.last != "" && f.stamp == stampOf(info) {
+		f.looked = now
 		return f.last, nil
 	}
 	text, err := os.ReadFile(f.path)
@@ -69,6 +69,6 @@ func (f *tokenFile) value() (string, error) {
 	if !token68(token) {
 		return "", fmt.Errorf("access: the file %s does not hold one token", f.path)
 	}
-	f.last, f.stamp = "Bearer "+token, stampOf(info)
+	f.last, f.stamp, f.looked = "Bearer "+token, stampOf(info), now
 	return f.last, nil
 }
