@@ -34,20 +34,26 @@ type Settings struct {
 
 // Progress is how far a measurement is.
 type Progress struct {
-	Done   float64 // 0 to 1; of the warm-up while Warming
+	Done   float64 // 0 to 1; of the warm-up until Warm
 	Calls  int64   // so far in this part, with those that failed
 	Failed int64
 	PerSec float64
 	Warm   bool // the warm-up is over
 }
 
+// The range of Settings.Rate; with less, the time of a call would not fit a Duration.
+const (
+	minRate = 0.001
+	maxRate = 10_000_000
+)
+
 // Check returns an error that names what cannot be meant.
 func (s Settings) Check() error {
 	switch {
 	case s.Callers < 1 || s.Callers > 1<<16:
 		return fmt.Errorf("%d callers: use 1 to %d", s.Callers, 1<<16)
-	case s.Rate < 0 || s.Rate > 1e7:
-		return fmt.Errorf("a rate of %v calls a second: use one above zero, up to ten million", s.Rate)
+	case s.Rate != 0 && !(s.Rate >= minRate && s.Rate <= maxRate): // which NaN is not
+		return fmt.Errorf("a rate of %v calls a second: use %v to %v", s.Rate, minRate, maxRate)
 	case s.Rounds < 1 || s.Count < 0 || s.Count > 0 && s.Count < s.Rounds:
 		return fmt.Errorf("%d rounds of %d calls: use at least one call a round", s.Rounds, s.Count)
 	case s.Count == 0 && s.Time <= 0, s.WarmUp < 0:

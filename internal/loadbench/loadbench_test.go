@@ -6,7 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -223,13 +223,13 @@ func TestThresholdsHoldEveryMetric(t *testing.T) {
 func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 	good := Settings{Callers: 1, Time: time.Second, Rounds: 1}
 	for i, change := range []func(*Settings){
-		func(s *Settings) { s.Callers = 0 }, func(s *Settings) { s.Rate = -1 }, func(s *Settings) { s.Rounds = 0 },
+		func(s *Settings) { s.Callers = 0 }, func(s *Settings) { s.Rate = -1 }, func(s *Settings) { s.Rate = math.NaN() }, func(s *Settings) { s.Rate = 1e-300 }, func(s *Settings) { s.Rounds = 0 },
 		func(s *Settings) { s.Time = 0 }, func(s *Settings) { s.WarmUp = -1 }, func(s *Settings) { s.Count, s.Rounds = 2, 3 },
 	} {
 		s := good
 		change(&s)
 		if _, err := Run(t.Context(), s, func(context.Context) (int, error) { return 0, nil }, error.Error); err == nil {
-			t.Errorf("change %d: %s was taken", i, fmt.Sprintf("%+v", s.Callers))
+			t.Errorf("change %d was taken", i)
 		}
 	}
 }
