@@ -67,7 +67,6 @@ func (n *node) options(identity *tls.Config) []grpc.ServerOption {
 			MaxConnectionIdle: l.idle, MaxConnectionAge: age, Time: l.alive, Timeout: l.answer,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.pings, PermitWithoutStream: true}),
-		grpc.WaitForHandlers(true),
 	}
 	if identity != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(identity)))
@@ -96,8 +95,8 @@ func (n *node) close(ctx context.Context) error {
 	close(n.closing)
 	n.health.server.Shutdown()
 	soon := time.AfterFunc(n.a.limits.accepting, n.server.Stop)
-	n.server.GracefulStop() // lets answers out that are ready
-	soon.Stop()
+	defer soon.Stop()
+	n.serving.Go(n.server.GracefulStop) // lets answers out that are ready, and waits for handlers, ctx or not
 	return attach.Wait(ctx, &n.serving)
 }
 

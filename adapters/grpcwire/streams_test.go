@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -78,6 +79,41 @@ func TestStreamsOfGeneratedServicesAreServedBesideDestinations(t *testing.T) {
 	if _, err := waiting.Recv(); err == nil {
 		t.Error("a stream outlived Close")
 	}
+}
+
+func TestAStreamThatIgnoresItsContextDoesNotHoldUpClose(t *testing.T) {
+	entered, let, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	stubborn := func(s grpc.ServiceRegistrar) {
+		s.RegisterService(&grpc.ServiceDesc{ServiceName: "acme.v1.Stubborn", Streams: []grpc.StreamDesc{{
+			StreamName: "Stay", ServerStreams: true,
+			Handler: func(any, grpc.ServerStream) error {
+				defer close(left)
+				close(entered)
+				<-let
+				return nil
+			},
+		}}}, nil)
+	}
+	node, err := transport.NewRegistry(Factory(WithStreams(stubborn))).Open(t.Context(), "grpc://?listen=127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dial(t, node.Addr()).NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/acme.v1.Stubborn/Stay"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	closed := make(chan error, 1)
+	go func() { closed <- node.Close() }()
+	select {
+	case err := <-closed:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: %v, want that a stream is left", err)
+		}
+	case <-time.After(testTime):
+		t.Error("Close waits for a stream that does not end")
+	}
+	close(let)
+	<-left
 }
 
 func TestAServiceThatCannotBeServedFailsOpen(t *testing.T) {
