@@ -286,6 +286,8 @@ func (d *decoder) checkCredentials(w *wire) {
 	c := w.credentials
 	switch {
 	case c == nil || w.features.Adapter == "":
+	case w.features.InProcess:
+		d.add(c.position, c.path, "%s calls nobody outside of this process: leave them out", w.features.Adapter)
 	case !w.asks():
 		d.add(c.position, c.path, "%s takes no credentials here: its URL has the user and the password", w.features.Adapter)
 	case !w.encrypted() && !c.insecure:

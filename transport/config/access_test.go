@@ -237,6 +237,7 @@ func TestMistakesOfAccess(t *testing.T) {
 		"credentials in clear":  {"version: 1\ntransports:\n  a: {url: \"http://localhost:1\", codec: json, credentials: {token: \"the-secret\"}}\n", `transports.a.credentials: would travel as plain text`},
 		"credentials twice":     {"version: 1\ntransports:\n  a: {url: \"https://localhost:1\", codec: json, credentials: {token: abc, tokenfile: token}}\n", `transports.a.credentials: want either token`},
 		"credentials of others": {"version: 1\ntransports:\n  a: {url: \"kafkas://localhost:1\", codec: json, credentials: {token: abc}}\n", `kafka takes no credentials here`},
+		"credentials in one":    {"version: 1\ntransports:\n  a: {url: \"inproc://\", codec: json, credentials: {token: abc}}\n", `inproc calls nobody outside of this process`},
 		"a token of words":      {"version: 1\ntransports:\n  a: {url: \"https://localhost:1\", codec: json, credentials: {token: \"the secret\"}}\n", `transports.a.credentials.token: is no token`},
 	} {
 		_, err := parseGuarding(t, c.file, access.NewToken(), nil)
