@@ -55,7 +55,8 @@ func rapidReset(ctx context.Context, e *Env) error {
 	return grown(before, 32<<20, "after the resets")
 }
 
-// resets makes a connection, asks and resets at most n times, and returns how often it did.
+// resets makes a connection, asks and resets at most n times, and returns how often it did. Fifty
+// are asked before they are reset, so that handlers are entered on a machine that is slow to run them.
 func (e *Env) resets(ctx context.Context, n int, fields []HTTP2Field, data []byte) int {
 	c := e.stranger(ctx)
 	if c == nil {
@@ -66,18 +67,21 @@ func (e *Env) resets(ctx context.Context, n int, fields []HTTP2Field, data []byt
 	if _, err := c.Write(appendHello(nil)); err != nil {
 		return 0
 	}
-	var b []byte
+	var requests, resets []byte
 	for i := range n {
 		stream := uint32(2*i + 1)
-		b = appendRequest(b, stream, fields, data)
-		b = appendFrame(b, frameReset, 0, stream, []byte{0, 0, 0, 8}) // CANCEL
+		requests = appendRequest(requests, stream, fields, data)
+		resets = appendFrame(resets, frameReset, 0, stream, []byte{0, 0, 0, 8}) // CANCEL
 		if i%50 != 49 && i != n-1 {
 			continue
 		}
-		if _, err := c.Write(b); err != nil || closed(gone) {
+		if _, err := c.Write(append(requests, resets...)); err != nil || closed(gone) {
 			return i + 1
 		}
-		b = b[:0]
+		requests, resets = requests[:0], resets[:0]
+	}
+	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		<-gone // once all of it was read
 	}
 	return n
 }
