@@ -151,14 +151,12 @@ func (s *suite) text(report *transporttest.Report) {
 
 // lacking says what a URL cannot give, in words.
 var lacking = map[string]string{
-	transporttest.AbilityRestart:  "must kill the other side and start it again, and a URL does not let this command",
-	transporttest.AbilityPause:    "must stop the other side without closing its connections, and a URL does not let this command",
-	transporttest.AbilityListener: "must dial the other side without a client of ours",
-	transporttest.AbilityProxy:    "must put a proxy before the other side, which its clients then dial",
-	transporttest.AbilityRequest:  "must dial the other side without a client of ours, and know a request in bytes",
-	transporttest.AbilityHTTP2:    "are for listeners of HTTP/2, and must dial the other side without a client of ours",
-	transporttest.AbilityCrowd:    "must open a listener that serves few connections at once",
-	transporttest.AbilityStub:     "need a hostile other side",
+	transporttest.AbilityRestart: "must kill the other side and start it again, and a URL does not let this command",
+	transporttest.AbilityPause:   "must stop the other side without closing its connections, and a URL does not let this command",
+	transporttest.AbilityProxy:   "must put a proxy before the other side, which its clients then dial",
+	transporttest.AbilityRequest: "must dial the other side without a client of ours, and know a request in bytes",
+	transporttest.AbilityHTTP2:   "are for listeners of HTTP/2, and must dial the other side without a client of ours",
+	transporttest.AbilityCrowd:   "must open a listener that serves few connections at once",
 }
 
 // notRun tells which cases were not run, why, and what runs them.

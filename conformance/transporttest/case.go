@@ -26,17 +26,15 @@ const (
 
 // Abilities that a case may need of its [Harness].
 const (
-	AbilityAnother  = "another"  // Harness.Another: further Conns
-	AbilityAdapter  = "adapter"  // Harness.Adapter: the adapter below a Conn
-	AbilityRestart  = "restart"  // Harness.Peer: the other side can be killed and started again
-	AbilityPause    = "pause"    // Harness.Peer that is also a Pauser
-	AbilityProxy    = "proxy"    // Harness.Upstream and Via: a faultproxy before the other side
-	AbilityListener = "listener" // Harness.Raw: a raw dial to the adapter's listener
-	AbilityRequest  = "request"  // Harness.Raw and Request: a stranger's request in bytes
-	AbilityHTTP2    = "http2"    // Harness.Raw and HTTP2: a listener of HTTP/2
-	AbilityCrowd    = "crowd"    // Harness.Raw and Crowded: a listener that serves few connections at once
-	AbilityAuth     = "auth"     // Harness.Auth: peers prove who they are
-	AbilityStub     = "stub"     // Harness.Stub: a peer that says what the case wants
+	AbilityAnother = "another" // Harness.Another: further Conns
+	AbilityAdapter = "adapter" // Harness.Adapter: the adapter below a Conn
+	AbilityRestart = "restart" // Harness.Peer: the other side can be killed and started again
+	AbilityPause   = "pause"   // Harness.Peer that is also a Pauser
+	AbilityProxy   = "proxy"   // Harness.Upstream and Via: a faultproxy before the other side
+	AbilityRequest = "request" // Harness.Raw and Request: a stranger's request in bytes
+	AbilityHTTP2   = "http2"   // Harness.Raw and HTTP2: a listener of HTTP/2
+	AbilityCrowd   = "crowd"   // Harness.Raw and Crowded: a listener that serves few connections at once
+	AbilityAuth    = "auth"    // Harness.Auth: peers prove who they are
 )
 
 // A Case checks one rule.

@@ -29,7 +29,7 @@
 //
 //	Run(t, h) ─┐                         ┌─ Harness.New ─▶ server, client *transport.Conn
 //	           ├▶ for each Case ─▶ Env ──┤
-//	Execute ───┘        │                └─ Peer, Another, Raw, Stub: abilities, optional
+//	Execute ───┘        │                └─ Peer, Another, Via, Raw: abilities, optional
 //	                    ▼
 //	                  Result ─▶ Report: text, JSON, JUnit
 package transporttest

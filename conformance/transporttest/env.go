@@ -146,16 +146,6 @@ func (e *Env) Raw(ctx context.Context) net.Conn {
 	return c
 }
 
-// Stub opens a client whose other side sends script.
-func (e *Env) Stub(ctx context.Context, script []byte) (Conn, error) {
-	c, err := e.h.Stub(ctx, script)
-	if err != nil {
-		return nil, err
-	}
-	e.keep(c)
-	return e.h.dress(c), nil
-}
-
 func (e *Env) open(ctx context.Context, o ConnOptions) *pair {
 	p, err := e.h.open(ctx, o)
 	e.Must(err, "open")

@@ -50,10 +50,6 @@ type Harness struct {
 	// Crowded is New with a listener that serves n connections at once.
 	Crowded func(ctx context.Context, n int) (server, client *transport.Conn, err error)
 
-	// Stub opens a client whose other side is hostile: it answers what it is asked
-	// with the bytes of script, and then closes. For adapters that only dial.
-	Stub func(ctx context.Context, script []byte) (*transport.Conn, error)
-
 	// Auth says that peers prove who they are to server, which asks Setup.Access of each: a wire without a broker between them.
 	Auth bool
 
@@ -147,8 +143,8 @@ func (h *Harness) lacks(c *Case) string {
 	proxied := h.Via != nil && h.Upstream != nil
 	has := map[string]bool{
 		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil || proxied, AbilityPause: pauses || h.Peer == nil && proxied,
-		AbilityProxy: proxied, AbilityListener: h.Raw != nil, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
-		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityStub: h.Stub != nil, AbilityAuth: h.Auth,
+		AbilityProxy: proxied, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
+		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityAuth: h.Auth,
 	}
 	for _, a := range c.Abilities {
 		if !has[a] {
