@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"net"
 )
@@ -79,6 +80,9 @@ func appendHello(b []byte) []byte {
 
 // deaf makes c hold as little as it can of what nobody reads.
 func deaf(c net.Conn) {
+	if sealed, ok := c.(*tls.Conn); ok {
+		c = sealed.NetConn()
+	}
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetReadBuffer(4 << 10) // smaller is a wish, not a need
 	}
