@@ -38,9 +38,8 @@ func Chromium(t testing.TB) string {
 
 // Report is what a page posts to the path told when it is done; any text, which says what went well or wrong.
 type Report struct {
-	mu   sync.Mutex // guards once
-	once bool
-	told chan string
+	first sync.Once
+	told  chan string // written once, read by Show
 }
 
 // NewReport makes the handler of the path that a page reports to.
@@ -53,12 +52,7 @@ func (r *Report) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.once {
-		r.once = true
-		r.told <- string(body)
-	}
+	r.first.Do(func() { r.told <- string(body) })
 }
 
 // Show opens url until the page reports, and returns what it told. A browser that ends before
