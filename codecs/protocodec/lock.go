@@ -75,6 +75,11 @@ func (l *Lock) set(typ, name string, n protowire.Number) {
 	l.types[typ][name] = n
 }
 
+// Number returns the number of a field, by the name that it has on the wire, of the
+// struct type t, or zero for what is not in the lock. By it the description of a
+// service holds the numbers of a lock (Service.WithNumbers of package contract).
+func (l *Lock) Number(t reflect.Type, field string) int { return int(l.types[lockName(t)][field]) }
+
 // owner returns the name of the field that has or had the number n, or "".
 func (l *Lock) owner(typ string, n protowire.Number) string {
 	for name, number := range l.types[typ] {

@@ -14,6 +14,10 @@ import (
 type Describer struct {
 	Types Types // grows as types are described; may be nil before
 
+	// Number gives numbers to fields whose tags give none, as the Number of a
+	// protocodec.Lock does: zero is none. Nil gives none at all.
+	Number func(t reflect.Type, field string) int
+
 	cache shape.Cache
 	names map[reflect.Type]string
 	depth int // of shapes within the same type
@@ -101,6 +105,7 @@ func (d *Describer) structure(out *Type, s *shape.Shape) {
 		outer := d.depth
 		d.depth = 0
 		def.Fields = d.fields(s)
+		d.number(s.Type, def.Fields)
 		d.depth = outer
 	}
 }
@@ -114,6 +119,21 @@ func (d *Describer) fields(s *shape.Shape) []Type {
 		fields = append(fields, *out)
 	}
 	return fields
+}
+
+// number fills in the numbers that Number gives the fields of t, a struct with a name.
+func (d *Describer) number(t reflect.Type, fields []Type) {
+	owners := make(map[int]string)
+	for i := range fields {
+		f := &fields[i]
+		if f.Number == 0 && d.Number != nil {
+			f.Number = d.Number(t, f.Name)
+		}
+		if other := owners[f.Number]; other != "" && f.Number != 0 {
+			d.err = fmt.Errorf("%s: the fields %s and %s share the number %d; give one another", t, other, f.Name, f.Number)
+		}
+		owners[f.Number] = f.Name
+	}
 }
 
 func (d *Describer) define(name string, t *Type) {

@@ -17,6 +17,50 @@ import (
 
 type level int8
 
+// A free struct has one number of its own.
+type free struct {
+	ID   string `json:"id"`
+	Tags []free `json:"tags"`
+	Note string `wire:"note,2"`
+}
+
+// The numbers of a lock file make a described type the type on the wire of Protobuf.
+func TestADescriptionHoldsTheNumbersThatNumberGives(t *testing.T) {
+	lock := new(protocodec.Lock)
+	if _, err := lock.Add(reflect.TypeFor[free]()); err != nil {
+		t.Fatal(err)
+	}
+	d := schema.Describer{Number: lock.Number}
+	described, err := d.Type(reflect.TypeFor[free]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	maker, err := d.Types.Maker(described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := free{ID: "a", Tags: []free{{ID: "b", Note: "c"}}}
+	want, err := protocodec.New(protocodec.WithLock(lock)).Append(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := maker.New()
+	if err := protocodec.New().Decode(want, made); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := protocodec.New().Append(nil, made); err != nil || string(got) != string(want) {
+		t.Errorf("got %x, %v; want %x", got, err, want)
+	}
+}
+
+func TestADescriptionGivesNoNumberTwice(t *testing.T) {
+	d := schema.Describer{Number: func(_ reflect.Type, field string) int { return map[string]int{"id": 2, "tags": 3}[field] }}
+	const want = "the fields id and note share the number 2"
+	if _, err := d.Type(reflect.TypeFor[free]()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 type tree struct {
 	Name  string           `wire:"name,1"`
 	Kids  []tree           `wire:"kids,2,optional"`

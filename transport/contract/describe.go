@@ -31,6 +31,7 @@ func (s *Service) Describe() (*Description, error) {
 		return nil, s.err
 	}
 	w := describer{out: &Description{Version: descriptionVersion, Service: s.name, Operations: make([]Operation, 0, len(s.specs))}}
+	w.types.Number = s.number
 	if err := w.reserve(s.specs); err != nil {
 		return nil, err
 	}

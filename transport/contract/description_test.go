@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,32 @@ func TestTheDescriptionIsTheGoldenFile(t *testing.T) {
 		if b, err := again.JSON(); err != nil || !bytes.Equal(b, got) {
 			t.Fatalf("the bytes differ from one time to the next: %v", err)
 		}
+	}
+}
+
+func TestADescriptionHoldsTheNumbersOfWithNumbers(t *testing.T) {
+	numbered := shop.WithNumbers(func(of reflect.Type, field string) int {
+		if of == reflect.TypeFor[money]() && field == "rate" {
+			return 7
+		}
+		return 0
+	})
+	d, err := numbered.Describe()
+	must(t, err)
+	if f := d.Types["money"].Fields; f[0].Number != 0 || f[1].Number != 7 || d.Types["node"].Fields[0].Number != 1 {
+		t.Errorf("got %+v and %+v, want 7 for rate, no number for cents, and 1 of the tag for name", f, d.Types["node"].Fields[0])
+	}
+	reply, err := numbered.ServeDescription(t.Context(), nil)
+	must(t, err)
+	served, err := contract.ParseDescription(reply.Body)
+	must(t, err)
+	if diff := cmp.Diff(d, served); diff != "" {
+		t.Errorf("what is served differs from what Describe returns:\n%s", diff)
+	}
+	d, err = shop.Describe()
+	must(t, err)
+	if f := d.Types["money"].Fields[1]; f.Number != 0 {
+		t.Errorf("the service without numbers describes %+v", f)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/polywire/polywire/adapters/inproc"
 	"github.com/polywire/polywire/codecs/jsoncodec"
+	"github.com/polywire/polywire/codecs/protocodec"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/contract"
 )
@@ -199,6 +201,19 @@ func ExampleService_Describe() {
 	// account.close queue [Send] map[]
 	// account.created topic [Publish] map[]
 	// account.bids survey [Publish Gather] map[]
+}
+
+func ExampleService_WithNumbers() {
+	lock, err := protocodec.ParseLock([]byte("github.com/polywire/polywire/transport/contract_test.Offer price 1")) // embedded, in a program
+	check(err)
+	codec := protocodec.New(protocodec.WithLock(lock)) // the bus is made with it
+	check(codec.CheckType(reflect.TypeFor[Offer]()))
+
+	d, err := Accounts.WithNumbers(lock.Number).Describe()
+	check(err)
+	price := d.Types["Offer"].Fields[0]
+	fmt.Println(price.Name, price.Number)
+	// Output: price 1
 }
 
 func ExampleService_ServeDescription() {

@@ -14,9 +14,10 @@ import (
 // A Service groups the endpoints of one API: what configuration is checked
 // against, and what a description tells. It never changes.
 type Service struct {
-	name  string
-	specs []*spec
-	err   error
+	name   string
+	specs  []*spec
+	err    error
+	number func(t reflect.Type, field string) int // of WithNumbers; or nil
 }
 
 // NewService declares a service. What is wrong with it, Err tells.
@@ -50,6 +51,16 @@ func NewService(name string, endpoints ...Endpoint) *Service {
 		s.err = transport.CodeInvalidArgument.Errorf("%w", s.err)
 	}
 	return s
+}
+
+// WithNumbers returns a service whose descriptions also hold the numbers of fields
+// that tags do not give, for callers who have only the description and speak
+// Protobuf. number is the Number of a protocodec.Lock, that of the codec: it returns
+// zero for a field without a number, and is called concurrently.
+func (s *Service) WithNumbers(number func(t reflect.Type, field string) int) *Service {
+	numbered := *s
+	numbered.number = number
+	return &numbered
 }
 
 // Name is the service's, as in the configuration.
