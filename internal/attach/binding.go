@@ -32,7 +32,7 @@ type Origin struct {
 }
 
 // Bind puts a binding into effect wherever it is wanted. Homes that are away are waited for within ctx.
-func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, from Origin) (*Binding, error) {
+func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.Sink, from Origin) (transport.Bound, error) {
 	b := &Binding{node: n, spec: spec, sink: sink, from: from.Homes}
 	if !n.register(b) {
 		return nil, transport.ErrClosed
