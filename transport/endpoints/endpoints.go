@@ -69,15 +69,3 @@ func Check(entry string) error {
 	}
 	return r.(interface{ Check(*url.URL) error }).Check(target)
 }
-
-// List is a [Resolver] whose answer is always these addresses, as host:port.
-type List []string
-
-// Resolve returns the list.
-func (l List) Resolve(context.Context, *url.URL) (Answer, error) {
-	var a Answer
-	for _, address := range l {
-		a.Endpoints = append(a.Endpoints, Endpoint{Address: address})
-	}
-	return a, nil
-}
