@@ -68,6 +68,7 @@ type Conn struct {
 
 	mu       sync.Mutex // guards the fields below
 	bindings map[*binding]struct{}
+	lost     map[*binding]error // those that ended for good and whose Subscription nobody has closed, and why
 	nextBind int
 	closed   chan struct{} // closed by Close once the adapter is; made by the first Close
 	closeErr error

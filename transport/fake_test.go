@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,6 +188,25 @@ func TestALostConnectionFailsPendingRequestsAndHoldsUpNewCalls(t *testing.T) {
 			t.Errorf("state %s, health %v", conn.State(), conn.Health(t.Context()))
 		}
 	})
+}
+
+func TestHealthTellsOfASubscriptionThatIsLostUntilItIsClosed(t *testing.T) {
+	w := &wire{}
+	conn := openWire(t, w)
+	sub, err := conn.Subscribe(t.Context(), "news", func(context.Context, *transport.Message) (*transport.Message, error) { return nil, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.bindings["topic news"].Lost(transport.CodePermissionDenied.Errorf("not any more"))
+	if err := conn.Health(t.Context()); !errors.Is(err, transport.CodePermissionDenied) || !strings.Contains(err.Error(), "news is lost") {
+		t.Errorf("health is %v, want permission_denied, and what is lost", err)
+	}
+	if err := sub.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := conn.Health(t.Context()); err != nil {
+		t.Errorf("health is %v once the subscription is closed", err)
+	}
 }
 
 func TestWaitersForTheConnectionAreBounded(t *testing.T) {

@@ -25,7 +25,8 @@ func (c *Conn) State() State {
 }
 
 // Health makes one round trip to the other side, where the adapter can, and
-// returns nil when c can carry calls. Unlike the verbs it does not wait for the connection.
+// returns nil when c can carry calls and every subscription is in effect. One that was refused for good counts until
+// it is closed. Unlike the verbs Health does not wait for the connection.
 func (c *Conn) Health(ctx context.Context) error {
 	switch {
 	case ctx == nil:
@@ -35,11 +36,12 @@ func (c *Conn) Health(ctx context.Context) error {
 	case !c.gate.IsOpen():
 		return c.fail("health", "", CodeUnavailable.Errorf("the connection is lost; reconnecting"))
 	}
-	p, ok := c.adapter.(interface{ Ping(context.Context) error })
-	if !ok {
-		return nil
+	if p, ok := c.adapter.(interface{ Ping(context.Context) error }); ok {
+		if err := p.Ping(ctx); err != nil {
+			return c.fail("health", "", err)
+		}
 	}
-	return c.fail("health", "", p.Ping(ctx))
+	return c.fail("health", "", c.missed())
 }
 
 // connectedChanged is the adapter's report of Setup.Connected.

@@ -96,7 +96,8 @@ func (c *Conn) bind(ctx context.Context, kind Kind, pattern string, h Handler, o
 	b.bound = bound
 	stopped := b.stopped
 	b.mu.Unlock()
-	if stopped { // Close came between
+	if stopped { // Close came between, or Lost
+		c.forget(b)
 		return nil, ErrClosed
 	}
 	return &Subscription{b: b}, nil
@@ -153,6 +154,31 @@ func (c *Conn) forget(b *binding) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.bindings, b)
+	delete(c.lost, b)
+}
+
+// mourn keeps a binding that ended for good, for Health, until its Subscription is closed.
+func (c *Conn) mourn(b *binding, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, registered := c.bindings[b]; !registered {
+		return // closed already
+	}
+	delete(c.bindings, b)
+	if c.lost == nil {
+		c.lost = map[*binding]error{}
+	}
+	c.lost[b] = err
+}
+
+// missed is why one of the subscriptions is lost that nobody has closed; nil where none is.
+func (c *Conn) missed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for b, err := range c.lost {
+		return codeOf(err).Errorf("the subscription to %s is lost, close it and subscribe again: %w", b.pattern, err)
+	}
+	return nil
 }
 
 // Deliver takes a message from the adapter. It never blocks.
@@ -282,7 +308,7 @@ func (b *binding) keepsRetrying() bool {
 // Lost is the adapter's word that the binding ended for good.
 func (b *binding) Lost(err error) {
 	b.conn.logger.Error("subscription lost", "adapter", b.conn.features.Adapter, "destination", b.pattern, "error", printable(clip(err.Error(), 512)))
-	b.conn.forget(b)
+	b.conn.mourn(b, err)
 	b.stop()
 }
 
