@@ -118,7 +118,7 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 		return nil, err
 	}
 	a.attached = &attach.Node{
-		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment, Logger: a.setup.Logger,
 	}
 	if only := a.homes.Only(); only != nil {
 		if _, fixed := only.Fixed(); fixed {
@@ -179,14 +179,15 @@ func (a *adapter) Addr() string {
 	return a.node.listener.Addr().String()
 }
 
-// Ping asks the home of everything whether it is healthy; a node that is its own home is, until Close.
+// Ping asks the home of everything whether it is healthy, and then tells whether some home refuses a
+// subscription. A node that is its own home is healthy until Close.
 func (a *adapter) Ping(ctx context.Context) error {
 	only := a.homes.Only()
 	switch {
 	case a.isClosed():
 		return transport.ErrClosed
 	case only == nil:
-		return nil
+		return a.attached.Trouble()
 	}
 	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around}
 	if err := a.call(ctx, only, c, &transport.Envelope{Idempotent: true}); err != nil {
@@ -195,7 +196,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 	if c.failed != nil && c.failed.Code() != codes.Unimplemented { // a server that tells nothing of its health, but answers
 		return errorOf(c.failed, c.trailer)
 	}
-	return nil
+	return a.attached.Trouble()
 }
 
 func (a *adapter) Close(ctx context.Context) error {

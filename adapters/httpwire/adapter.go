@@ -134,7 +134,7 @@ func (f *factory) openWithin(ctx context.Context, s transport.Setup, l limits) (
 // all, the Conn hears how the link to it fares.
 func (a *adapter) newAttached() *attach.Node {
 	n := &attach.Node{
-		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment,
+		Router: a.router, Patience: a.limits.write, Opening: a.opening, Spawn: a.spawn, Dial: a.dialLink, Attach: a.openAttachment, Logger: a.setup.Logger,
 	}
 	if only := a.homes.Only(); only != nil {
 		if _, fixed := only.Fixed(); fixed {
@@ -233,7 +233,8 @@ func (a *adapter) Addr() string {
 	return a.node.listener.Addr().String()
 }
 
-// Ping asks the home of everything whether it is there; a node that is its own home is, until Close.
+// Ping asks the home of everything whether it is there, and then tells whether some home refuses a
+// subscription. A node that is its own home is there until Close.
 func (a *adapter) Ping(ctx context.Context) error {
 	a.mu.Lock()
 	closed := a.closed
@@ -243,9 +244,9 @@ func (a *adapter) Ping(ctx context.Context) error {
 	case closed:
 		return transport.ErrClosed
 	case only == nil:
-		return nil
+		return a.attached.Trouble()
 	}
-	return a.ping(ctx, only)
+	return cmp.Or(a.ping(ctx, only), a.attached.Trouble())
 }
 
 func (a *adapter) Close(ctx context.Context) error {

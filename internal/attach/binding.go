@@ -2,11 +2,9 @@ package attach
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
-	"github.com/polywire/polywire/internal/reconnect"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -23,6 +21,7 @@ type Binding struct {
 	remotes []*Remote
 	opened  bool // places that come now are attached to as they come
 	stopped bool
+	lost    bool // the sink was told
 }
 
 // An Origin is where what a binding wants comes from.
@@ -183,6 +182,19 @@ func (b *Binding) abandon(ctx context.Context) {
 	}
 }
 
+// lose ends the binding for good: a home refused it, and no new attempt would change that.
+func (b *Binding) lose(err error) {
+	b.mu.Lock()
+	over := b.stopped || b.lost
+	b.lost = true
+	b.mu.Unlock()
+	if over {
+		return
+	}
+	b.sink.Lost(err)
+	b.node.Spawn(func() { _ = b.Unbind(b.node.Opening) }) // else Close ends it
+}
+
 // deliver hands a message of a stream to the sink, unless the binding has ended.
 func (b *Binding) deliver(d *delivery) bool {
 	b.mu.Lock()
@@ -193,125 +205,3 @@ func (b *Binding) deliver(d *delivery) bool {
 	b.sink.Deliver(d)
 	return true
 }
-
-// A Remote is a binding's part at one other node. Its inlet is replaced when the connection is lost.
-type Remote struct {
-	Place  Place
-	Credit int // unsettled deliveries at most
-	b      *Binding
-
-	attaching sync.Mutex // held while a stream is opened
-
-	mu      sync.Mutex // guards the fields below
-	current *Inlet
-	ended   bool // no inlet is wanted any more
-}
-
-// Spec is what the binding wants; its Credit is shared among remotes.
-func (r *Remote) Spec() transport.Binding { return r.b.spec }
-
-// join attaches to a place that came later.
-func (r *Remote) join(ctx context.Context) {
-	if err := r.open(ctx); err != nil && ctx.Err() == nil {
-		r.Refused(err)
-	}
-}
-
-// over reports whether no inlet is wanted.
-func (r *Remote) over() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ended || r.Place.Left()
-}
-
-// open attaches for the first time, within ctx. A place that leaves meanwhile is none to wait for.
-func (r *Remote) open(ctx context.Context) error {
-	for {
-		if r.over() {
-			return nil
-		}
-		sup, err := r.b.node.Link(ctx, r.Place)
-		if err == nil {
-			var l *Link
-			if l, err = sup.Get(ctx); err == nil {
-				err = r.attach(ctx, l)
-			}
-		}
-		if err == nil || ctx.Err() != nil || !errors.Is(err, transport.CodeUnavailable) {
-			return err
-		}
-		if err := pause(ctx); err != nil {
-			return transport.CodeUnavailable.Errorf("%w, and not for as long as could be waited", err)
-		}
-	}
-}
-
-// live returns the inlet in effect, if there is one.
-func (r *Remote) live() *Inlet {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.current == nil || r.current.isDead() {
-		return nil
-	}
-	return r.current
-}
-
-// attach opens the stream if none is open. With l it shares its end: one lost stream makes the link new, and with it every stream.
-func (r *Remote) attach(ctx context.Context, l *Link) error {
-	r.attaching.Lock()
-	defer r.attaching.Unlock()
-	if r.over() || r.live() != nil {
-		return nil
-	}
-	t, err := r.b.node.Attach(ctx, r, l)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	r.current = t
-	ended := r.ended
-	r.mu.Unlock()
-	if ended { // Unbind came between
-		t.Lose(transport.ErrClosed)
-	}
-	return nil
-}
-
-// Refused loses the binding for good when err is the peer's word that it does not want it, and reports whether it is.
-func (r *Remote) Refused(err error) bool {
-	var e *transport.Error
-	if !errors.As(err, &e) || e.Code != transport.CodePermissionDenied && e.Code != transport.CodeUnauthenticated && e.Code != transport.CodeInvalidArgument {
-		return false
-	}
-	r.mu.Lock()
-	ended := r.ended
-	r.ended = true
-	r.mu.Unlock()
-	if !ended {
-		r.b.sink.Lost(err)
-	}
-	return true
-}
-
-func (r *Remote) take() *Inlet {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = true
-	return r.current
-}
-
-func (r *Remote) stop(ctx context.Context) {
-	if t := r.take(); t != nil {
-		t.stop(ctx)
-	}
-}
-
-func (r *Remote) abandon(ctx context.Context) {
-	if t := r.take(); t != nil {
-		t.flush(ctx)
-		t.Lose(transport.ErrClosed)
-	}
-}
-
-// pause waits as long as attempts to reach a peer are apart.
-func pause(ctx context.Context) error { return Sleep(ctx, new(reconnect.Backoff).Next()) }

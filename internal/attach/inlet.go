@@ -29,7 +29,6 @@ type Line interface {
 // Take, in order, and calls Lose when the stream has ended; Settling posts settlements until then.
 type Inlet struct {
 	remote *Remote
-	link   *Link
 	line   Line
 	home   *access.Identity // Peer of what comes: the home asked who may
 	life   context.Context
@@ -39,6 +38,7 @@ type Inlet struct {
 	posting sync.Mutex // held while a settlement is posted, so that they arrive in order
 
 	mu      sync.Mutex // guards the fields below
+	link    *Link
 	open    map[uint64]*delivery
 	told    Settlement // not posted yet
 	dead    bool
@@ -115,12 +115,24 @@ func (t *Inlet) Lose(err error) {
 	t.dead = true
 	wanted := t.leaving || errors.Is(err, transport.ErrClosed)
 	t.open = map[uint64]*delivery{}
+	link := t.link
 	t.mu.Unlock()
 	t.end()
 	t.line.End()
 	if first && !wanted {
-		t.link.Fail(err)
+		link.Fail(err)
 	}
+}
+
+// follow ties a stream that outlived its link to the next one, whose business its end is from now on; false when it has ended.
+func (t *Inlet) follow(l *Link) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dead {
+		return false
+	}
+	t.link = l
+	return true
 }
 
 // tell notes a settlement for the next post.

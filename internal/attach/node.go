@@ -3,6 +3,7 @@ package attach
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -30,6 +31,8 @@ type Node struct {
 	Dial func(ctx context.Context, at Place) (*Link, error)
 	// Attach opens a stream for r and returns once the home delivers to it.
 	Attach func(ctx context.Context, r *Remote, l *Link) (*Inlet, error)
+	// Logger hears of bindings that a home refuses.
+	Logger *slog.Logger
 	// Told hears when a link is lost and when it is back; may be nil.
 	Told func(error)
 
@@ -154,12 +157,27 @@ func (n *Node) again(ctx context.Context, at Place) (*Link, error) {
 		return nil, err
 	}
 	for _, r := range n.remotes(at) {
-		if err := r.attach(ctx, l); err != nil && !r.Refused(err) {
+		if err := r.attach(ctx, l); err != nil && !r.refused(err) {
 			l.Fail(err)
 			return nil, err
 		}
 	}
 	return l, nil
+}
+
+// Trouble is why some binding is not in effect although its home is there; nil where all are.
+func (n *Node) Trouble() error {
+	n.mu.Lock()
+	bindings := maps.Clone(n.bindings)
+	n.mu.Unlock()
+	for b := range bindings {
+		for _, r := range b.all() {
+			if err := r.trouble(); err != nil {
+				return transport.CodeUnauthenticated.Errorf("the subscription to %s is refused, and asked for again: %w", b.spec.Pattern, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Suspect tells the link to a place that a call could not reach it.
