@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/intern":            {},
 	"internal/nearest":           {},
 	"internal/rest":              {},
+	"internal/zstdsize":          {"github.com/klauspost/compress/zstd"},
 	"internal/casereport":        {},
 	"internal/codecharness":      {module + "codecs", module + "codecs/", module + "conformance/codectest"},
 	"internal/wireharness":       {module + "transport", module + "conformance/transporttest"},
@@ -66,7 +67,7 @@ var allowed = map[string][]string{
 	"conformance/transporttest":  {module + "transport", module + "transport/access", module + "internal/casereport", module + "conformance/faultproxy"},
 	"conformance/contracttest":   {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
-	"transport/middleware/compress":  {module + "transport", module + "transport/internal/hooks", "github.com/klauspost/compress/"},
+	"transport/middleware/compress":  {module + "transport", module + "transport/internal/hooks", module + "internal/zstdsize", "github.com/klauspost/compress/"},
 	"transport/middleware/oteltrace": {module + "transport", module + "transport/internal/hooks", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/"},
 	"transport/middleware/logging":   {module + "transport", module + "transport/internal/hooks"},
 	// Engines know nothing of the codec, and the codec's tests know them.
