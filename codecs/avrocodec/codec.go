@@ -214,23 +214,20 @@ func (c *Codec) plan(s *shape.Shape) (any, error) {
 		return nil, shape.InField(err, s.String())
 	}
 	p := &typePlan{root: root, schema: own, header: binary.LittleEndian.AppendUint64([]byte{marker1, marker2}, own.fingerprint)}
-	if c.framing != singleObject {
-		p.header = nil
-	}
 	p.own, err = newReader(own.root, root)
 	return p, err
 }
 
 // Append appends the encoding of v.
 func (c *Codec) Append(dst []byte, v any) ([]byte, error) {
-	out, err := c.append(dst, v)
+	out, err := c.append(dst, v, c.framing)
 	if err != nil {
 		return dst, fail("encode", -1, err)
 	}
 	return out, nil
 }
 
-func (c *Codec) append(dst []byte, v any) ([]byte, error) {
+func (c *Codec) append(dst []byte, v any, f framing) ([]byte, error) {
 	if m, ok := v.(proto.Message); ok {
 		plain, err := c.messages.Plain(m, c.limits)
 		if err != nil {
@@ -244,11 +241,9 @@ func (c *Codec) append(dst []byte, v any) ([]byte, error) {
 	}
 	p := s.Plan.(*typePlan)
 	e := encoder{limits: &c.limits, base: len(dst), most: len(dst) + c.limits.MaxBytes}
-	buf := append(dst, p.header...)
-	if c.framing == confluent {
-		if buf, err = c.appendID(buf, p); err != nil {
-			return dst, err
-		}
+	buf, err := c.appendFrame(dst, p, f)
+	if err != nil {
+		return dst, err
 	}
 	if buf, err = e.value(buf, p.root, value.Place()); err != nil {
 		return dst, err

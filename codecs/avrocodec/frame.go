@@ -136,6 +136,18 @@ func (c *readerCache) put(key readerKey, r *keptReader) {
 	}
 }
 
+// appendFrame appends what stands before a value.
+func (c *Codec) appendFrame(buf []byte, p *typePlan, f framing) ([]byte, error) {
+	switch f {
+	case singleObject:
+		return append(buf, p.header...), nil
+	case confluent:
+		return c.appendID(buf, p)
+	default:
+		return buf, nil
+	}
+}
+
 // appendID appends the header of Confluent's framing.
 func (c *Codec) appendID(buf []byte, p *typePlan) ([]byte, error) {
 	id, err := c.finder.id(c.registry, p.schema)

@@ -67,7 +67,7 @@ func newField(at *shape.Field, of *plan, m *member) planField {
 type typePlan struct {
 	root   *plan
 	schema *Schema
-	header []byte  // what stands before each value by default
+	header []byte  // what stands before a value as a single object
 	own    *reader // of what this codec wrote itself
 }
 
