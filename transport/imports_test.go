@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"codecs/schema":              {module + "internal/shape"},
 	"codecs/all":                 {module + "codecs", module + "codecs/"},
 	"codecs/avrocodec":           {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/hamba/avro/v2", "github.com/hamba/avro/v2/pkg/crc64", "github.com/twmb/franz-go/pkg/sr", "google.golang.org/protobuf/"},
+	"codecs/avrocodec/ocf":       {module + "codecs", module + "codecs/avrocodec", module + "internal/zstdsize", "github.com/klauspost/compress/"},
 	"codecs/jsoncodec":           {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/intern", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "google.golang.org/protobuf/"},
 	"codecs/msgpackcodec":        {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "github.com/vmihailenco/msgpack/v5", "google.golang.org/protobuf/"},
 	"codecs/protocodec":          {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/intern", "google.golang.org/protobuf/"},
