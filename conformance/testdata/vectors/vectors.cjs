@@ -1,7 +1,7 @@
 "use strict";
 // JavaScript's side of the vectors: what vectors.py is in Python, with the same modes and the same values.
 //
-//   NODE_PATH=…/node_modules node vectors.cjs write|read
+//   NODE_PATH=…/node_modules node vectors.cjs write|read|write-containers|read-containers
 //
 // Numbers of 64 bits are BigInt, in every library.
 const fs = require("node:fs");
@@ -15,7 +15,7 @@ const protobuf = require("protobufjs");
 const { FileDescriptorSet } = require("protobufjs/ext/descriptor");
 
 const load = (name) => JSON.parse(fs.readFileSync(path.join(__dirname, name), "utf8"));
-const { types: TYPES, values: VALUES } = load("values.json");
+const { types: TYPES, values: VALUES, containers: CONTAINERS } = load("values.json");
 const INTEGERS = new Set(["int8", "int32", "int64", "uint32", "uint64", "duration"]);
 const NO_TIME = "-62135596800:0";
 
@@ -290,7 +290,7 @@ function varint(n) {
 class Avro extends Plain {
   constructor() {
     super();
-    const long = avro.types.LongType.__with({
+    this.long = avro.types.LongType.__with({
       fromBuffer: (b) => b.readBigInt64LE(),
       toBuffer: (n) => {
         const b = Buffer.alloc(8);
@@ -304,7 +304,7 @@ class Avro extends Plain {
     });
     this.types = {};
     for (const [name, schema] of Object.entries(load("avro.json"))) {
-      const type = avro.Type.forSchema(JSON.parse(schema), { registry: { long } });
+      const type = avro.Type.forSchema(JSON.parse(schema), { registry: { long: this.long } });
       this.types[name] = [type, Buffer.concat([Buffer.of(0xc3, 0x01), rabin(canonical(JSON.parse(schema)))])];
     }
   }
@@ -340,6 +340,31 @@ class Avro extends Plain {
     if (t === "uint64") return v.readBigUInt64BE().toString();
     if (t === "time") return `${v.seconds}:${v.nanos}`;
     return super.getScalar(t, INTEGERS.has(t) && typeof v === "number" ? BigInt(v) : v);
+  }
+}
+
+// Container files, as avsc writes and reads them: it has no other compressions.
+class Containers extends Avro {
+  static COMPRESSIONS = ["null", "deflate"];
+
+  async write(codec, t, values) {
+    const encoder = new avro.streams.BlockEncoder(this.types[t][0], { codec, blockSize: 16, syncMarker: Buffer.from("0123456789abcdef") });
+    for (const v of values) encoder.write(this.put(t, v));
+    encoder.end();
+    const parts = [];
+    for await (const part of encoder) parts.push(part);
+    return Buffer.concat(parts).toString("hex");
+  }
+
+  async read(codec, t, body) {
+    const decoder = new avro.streams.BlockDecoder({ parseHook: (schema) => avro.Type.forSchema(schema, { registry: { long: this.long } }) });
+    decoder.on("metadata", (_type, used) => {
+      if (used !== codec) decoder.destroy(new Error(`compressed by ${used}`));
+    });
+    decoder.end(Buffer.from(body, "hex"));
+    const values = [];
+    for await (const v of decoder) values.push(this.get(t, v));
+    return values;
   }
 }
 
@@ -467,4 +492,28 @@ async function read() {
   }
 }
 
-({ write, read })[process.argv[2]]();
+async function writeContainers() {
+  const files = new Containers();
+  const vectors = {};
+  for (const codec of Containers.COMPRESSIONS) {
+    vectors[codec] = {};
+    for (const t of CONTAINERS) {
+      vectors[codec][t] = await files.write(codec, t, VALUES.filter((v) => v.type === t).map((v) => v.value));
+    }
+  }
+  console.log(JSON.stringify({ made: { node: process.versions.node }, vectors }, null, 1));
+}
+
+async function readContainers() {
+  const files = new Containers();
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { format, type, body } = JSON.parse(line);
+    try {
+      console.log(JSON.stringify(await files.read(format, type, body)));
+    } catch (e) {
+      console.log(JSON.stringify({ error: String(e) }));
+    }
+  }
+}
+
+({ write, read, "write-containers": writeContainers, "read-containers": readContainers })[process.argv[2]]();

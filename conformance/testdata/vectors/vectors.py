@@ -2,6 +2,8 @@
 
     python vectors.py write              prints the encodings of all values, as python.json holds them
     python vectors.py read               of lines {"format", "type", "body"} prints a value each, as values.json has them
+    python vectors.py write-containers   prints container files of Avro by compression and type, as python-containers.json holds them
+    python vectors.py read-containers    of lines {"format": compression, "type", "body"} prints the list of the values of each file
 
 How values.json writes a value: integers in decimal; floats as the hexadecimal of their bits, or NaN; bytes in
 hexadecimal; times as seconds:nanoseconds since 1970; maps as pairs, in the order of the bytes of their keys' text.
@@ -312,6 +314,37 @@ class Avro(Plain):
         return super().get_scalar(t, v)
 
 
+class Containers(Avro):
+    """Container files: fastavro's, but deflate by Avro's own library, which leaves a piece of zlib's checksum there."""
+
+    COMPRESSIONS = ["null", "deflate", "snappy", "zstandard"]
+    SYNC = b"0123456789abcdef"
+
+    def write(self, compression, t, values):
+        records, out = [self.put(t, v) for v in values], io.BytesIO()
+        if compression == "deflate":
+            import avro.datafile, avro.io, avro.schema
+
+            out.close = lambda: None  # which DataFileWriter.close calls
+            with avro.datafile.DataFileWriter(out, avro.io.DatumWriter(), avro.schema.parse(load("avro.json")[t]), codec=compression) as w:
+                for record in records:
+                    w.append(record)
+        else:
+            fastavro.writer(out, self.schemas[t][0], records, codec=compression, sync_marker=self.SYNC, sync_interval=10, strict=True)
+        return out.getvalue().hex()
+
+    def read(self, compression, t, body):
+        body = io.BytesIO(bytes.fromhex(body))
+        if compression == "deflate":
+            import avro.datafile, avro.io
+
+            values = avro.datafile.DataFileReader(body, avro.io.DatumReader())
+        else:
+            values = fastavro.reader(body)
+            assert values.codec == compression
+        return [self.get(t, v) for v in values]
+
+
 # What XML 1.0 cannot hold, and the carriage return, which ElementTree writes as it is.
 UNFIT = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
@@ -409,4 +442,19 @@ def read():
         print(json.dumps(codecs[ask["format"]].read(ask["type"], ask["body"])))
 
 
-{"write": write, "read": read}[sys.argv[1]]()
+def write_containers():
+    files, vectors = Containers(), {}
+    for compression in Containers.COMPRESSIONS:
+        vectors[compression] = {t: files.write(compression, t, [v["value"] for v in VALUES["values"] if v["type"] == t]) for t in VALUES["containers"]}
+    json.dump({"made": {"python": sys.version.split()[0], "fastavro": fastavro.__version__}, "vectors": vectors}, sys.stdout, indent=1)
+    print()
+
+
+def read_containers():
+    files = Containers()
+    for line in sys.stdin:
+        ask = json.loads(line)
+        print(json.dumps(files.read(ask["format"], ask["type"], ask["body"])))
+
+
+{"write": write, "read": read, "write-containers": write_containers, "read-containers": read_containers}[sys.argv[1]]()
