@@ -18,6 +18,7 @@ const (
 	Answered Outcome = iota // it answered, whatever the answer says
 	Refused                 // no connection could be made: it did nothing
 	Declined                // it said that it did nothing, as one that handles no such destination
+	Leaving                 // it said that it did nothing, and that it goes away
 	Lost                    // the connection was lost: nobody knows
 	GaveUp                  // the caller's ctx ended
 )
@@ -45,6 +46,10 @@ type Tries[C any] struct {
 
 // Declined tries end with the second other endpoint: where three handle nothing of that name, probably none does.
 const maxDeclined = 2
+
+// Of how many endpoints in a row a message may hear for free that they are gone or about to go: each of them hears of it once, so no
+// storm comes of that. What moves when an instance goes away would spend the budget at once.
+const maxGone = 3
 
 const pauseBeforeRound = 50 * time.Millisecond
 
@@ -94,12 +99,15 @@ func (t *Tries[C]) Again(ctx context.Context, l Lease[C], outcome Outcome) bool 
 			return false
 		}
 	}
+	if (outcome == Refused || outcome == Leaving) && len(t.tried) <= maxGone {
+		return true
+	}
 	return t.home.budget.take()
 }
 
 func (t *Tries[C]) allowed(outcome Outcome) bool {
 	switch outcome {
-	case Refused:
+	case Refused, Leaving:
 		return true
 	case Declined:
 		t.declined++
@@ -117,9 +125,12 @@ func (l *Lease[C]) Done(outcome Outcome) {
 	switch outcome {
 	case Answered, Declined:
 		e.answered()
-	case Refused, Lost:
-		if outcome == Refused {
+	case Refused, Lost, Leaving:
+		switch outcome {
+		case Refused:
 			e.refused()
+		case Leaving:
+			e.rest(firstAside)
 		}
 		for _, s := range e.home.sources {
 			if s.resolver != nil {

@@ -217,7 +217,7 @@ func TestOnlyWhatProvablyDidNothingOrMayBeDoneTwiceIsTriedAgain(t *testing.T) {
 		idempotent bool
 		want       int // tries, of three endpoints
 	}{
-		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Lost, true, 6},
+		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Leaving, false, 3}, {Lost, true, 6},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			home := (&world{}).home(t, Options{}, "a", "b", "c")
@@ -232,6 +232,49 @@ func TestAMessageThatIsDeclinedByThreeIsDeclined(t *testing.T) {
 	home := (&world{}).home(t, Options{}, ten()...)
 	if got := try(t, home, "", false, all(Declined)); len(got) != 3 {
 		t.Errorf("tried %v, want 3", got)
+	}
+}
+
+func TestAnEndpointThatGoesAwayCostsNoneOfManyMessagesInProgress(t *testing.T) {
+	for _, outcome := range []Outcome{Refused, Leaving} {
+		home := (&world{}).home(t, Options{}, "leaves", "stays")
+		tries, leases := make([]Tries[*conn], 200), make([]Lease[*conn], 200)
+		for i := range tries {
+			tries[i] = home.Tries("", false)
+			var err error
+			if leases[i], err = tries[i].Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range tries { // all of them are in progress
+			switch l := leases[i]; l.Conn.address {
+			case "stays":
+				tries[i].Again(t.Context(), l, Answered)
+			default:
+				if !tries[i].Again(t.Context(), l, outcome) {
+					t.Fatalf("outcome %d: message %d is not tried at the endpoint that stays", outcome, i)
+				}
+				next, err := tries[i].Next(t.Context())
+				if err != nil || next.Conn.address != "stays" {
+					t.Fatalf("outcome %d: got %s, %v", outcome, next.Conn.address, err)
+				}
+				tries[i].Again(t.Context(), next, Answered)
+			}
+		}
+		if got := try(t, home, "", false, all(Answered)); got[0] != "stays" {
+			t.Errorf("outcome %d: the next message goes to the endpoint that leaves", outcome)
+		}
+	}
+}
+
+func TestAListOfEndpointsThatAllRefuseIsNotTriedToItsEndByEachMessage(t *testing.T) {
+	home := (&world{}).home(t, Options{}, ten()...)
+	n := 0
+	for range 100 {
+		n += len(try(t, home, "", false, all(Refused)))
+	}
+	if n > 100*(1+maxGone)+20+100/5 {
+		t.Errorf("100 messages made %d tries", n)
 	}
 }
 
