@@ -74,8 +74,12 @@ func (c *Conn) Drain(ctx context.Context) error {
 	if !c.startDraining() {
 		return c.fail("drain", "", ErrClosed)
 	}
+	told := c.leave()
 	c.unbindAll(ctx)
 	waitErr := c.working.Wait(ctx)
+	if waitErr == nil {
+		told(ctx)
+	}
 	closeErr := c.Close()
 	if waitErr != nil {
 		return c.undrained()
@@ -89,6 +93,15 @@ func drainTime(ctx context.Context) (context.Context, context.CancelFunc) {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, defaultDrain)
+}
+
+// leave lets the adapter tell its peers that this process goes away, where it can. The func gives them time to hear it.
+func (c *Conn) leave() (told func(context.Context)) {
+	l, ok := c.adapter.(interface{ Leave() func(context.Context) })
+	if !ok {
+		return func(context.Context) {}
+	}
+	return l.Leave()
 }
 
 // unbindAll ends new deliveries.

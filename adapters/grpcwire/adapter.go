@@ -199,6 +199,14 @@ func (a *adapter) Ping(ctx context.Context) error {
 	return a.attached.Trouble()
 }
 
+// Leave tells callers to go elsewhere, those that are let in as those that come.
+func (a *adapter) Leave() (told func(context.Context)) {
+	if a.node == nil {
+		return func(context.Context) {}
+	}
+	return a.node.leave()
+}
+
 func (a *adapter) Close(ctx context.Context) error {
 	a.mu.Lock()
 	if a.closed {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -43,6 +44,8 @@ type conn struct {
 	ready chan struct{} // closed by run, when err is set or the connection can be used
 	err   error
 	lost  chan struct{} // closed by run, when it is out of use
+
+	dialed atomic.Bool // it has its one connection
 
 	// p.mu guards the fields below.
 	users int
@@ -90,6 +93,19 @@ func (p *pool) get(ctx context.Context, to *target) (*conn, error) {
 		return nil, c.err
 	}
 	return c, nil
+}
+
+// errOutOfUse is why a call was not sent: the peer had taken the connection out of use.
+var errOutOfUse = errors.New("the connection went out of use before the call was sent")
+
+// retire takes the connection out of use, as run does a little later.
+func (c *conn) retire() {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	c.gone = true
+	if c.p.conns[c.to] == c {
+		delete(c.p.conns, c.to)
+	}
 }
 
 func (c *conn) done() {
@@ -171,6 +187,9 @@ func (c *conn) options() []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(security),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			if c.dialed.Swap(true) { // for a call that gRPC makes again, as the peer has not seen it
+				return nil, errOutOfUse
+			}
 			raw, err := dialer.DialContext(ctx, "tcp", address)
 			if err != nil {
 				c.note(err)

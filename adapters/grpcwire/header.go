@@ -19,6 +19,7 @@ const (
 	paramKey   = "polywire-param"
 	typeKey    = "polywire-content-type" // where the content-subtype does not tell it
 	reasonKey  = "polywire-reason"
+	leavingKey = "polywire-leaving"
 	retryKey   = "polywire-retry-after"
 	nodeKey    = "polywire-node" // of an answer that a node of ours made
 	ownPrefix  = "polywire-"

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,6 +27,9 @@ type node struct {
 	server   *grpc.Server
 	health   *checkup
 	closing  chan struct{} // closed by close; long answers end then
+	open     chan struct{} // holds one for each connection
+	stop     func()        // starts GracefulStop, once
+	leaving  atomic.Bool
 	serving  sync.WaitGroup
 
 	mu     sync.Mutex // guards closed, and adding to serving
@@ -35,8 +39,10 @@ type node struct {
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
 	n := &node{a: a, closing: make(chan struct{}), health: newCheckup()}
-	n.listener = &limitListener{Listener: l, free: make(chan struct{}, a.opts.Connections)}
+	n.open = make(chan struct{}, a.opts.Connections)
+	n.listener = &limitListener{Listener: l, free: n.open}
 	n.server = grpc.NewServer(n.options(identity)...)
+	n.stop = sync.OnceFunc(func() { n.serving.Go(n.server.GracefulStop) }) // ends with the last stream, which close sees to
 	r := &registrar{n: n}
 	for _, register := range a.natives {
 		register(r)
@@ -84,6 +90,13 @@ func (n *node) enter() bool {
 	return true
 }
 
+// leave takes no more connections, and says on those that there are that no more calls are wanted. Those that cross that word are answered.
+func (n *node) leave() (told func(context.Context)) {
+	n.leaving.Store(true)
+	n.stop()
+	return func(ctx context.Context) { attach.Told(ctx, n.open) }
+}
+
 // stopListening frees the port.
 func (n *node) stopListening() { _ = n.listener.Close() }
 
@@ -96,7 +109,7 @@ func (n *node) close(ctx context.Context) error {
 	n.health.server.Shutdown()
 	soon := time.AfterFunc(n.a.limits.accepting, n.server.Stop)
 	defer soon.Stop()
-	n.serving.Go(n.server.GracefulStop) // lets answers out that are ready, and waits for handlers, ctx or not
+	n.stop() // lets answers out that are ready, and waits for handlers, ctx or not
 	return attach.Wait(ctx, &n.serving)
 }
 
@@ -138,6 +151,9 @@ func (c *limitConn) Close() error {
 func (v *visit) statusError(err error) error {
 	s, trailer := statusOf(err, v.ours)
 	if trailer != nil {
+		if v.n.leaving.Load() {
+			trailer.Set(leavingKey, "1")
+		}
 		v.stream.SetTrailer(trailer)
 	}
 	return status.ErrorProto(s)

@@ -141,23 +141,33 @@ func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.E
 
 // try makes one attempt, and tells what it proves of the peer.
 func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, error) {
-	peer, err := a.calls.get(ctx, to)
-	if err != nil {
-		return unreached(ctx), err
-	}
-	defer peer.done()
 	shown, err := a.shown(ctx, to.name())
 	if err != nil {
 		return homes.GaveUp, err // it was not asked
 	}
-	err = a.invoke(shown, peer, c)
-	switch {
-	case ctx.Err() != nil:
-		return homes.GaveUp, err
-	case err != nil:
-		return homes.Lost, err
+	for again := true; ; again = false {
+		peer, err := a.calls.get(ctx, to)
+		if err != nil {
+			return unreached(ctx), err
+		}
+		err = a.invoke(shown, peer, c)
+		unsent := errors.Is(err, errOutOfUse)
+		if unsent {
+			peer.retire()
+		}
+		peer.done()
+		switch {
+		case ctx.Err() != nil:
+			return homes.GaveUp, err
+		case unsent && again: // the peer wanted no more calls as this one began: a new connection may serve it
+		case unsent:
+			return homes.Refused, err
+		case err != nil:
+			return homes.Lost, err
+		default:
+			return c.verdict(), nil
+		}
 	}
-	return c.verdict(), nil
 }
 
 // unreached is what it proves of a peer that ctx brought no connection to it.
@@ -169,10 +179,13 @@ func unreached(ctx context.Context) homes.Outcome {
 }
 
 // verdict is what a peer says of its part in a message: that it did nothing, since it
-// handles no such destination; that it closed meanwhile, so nobody knows; or that it answers.
+// handles no such destination, or none any more; that it closed meanwhile, so nobody knows; or that it answers.
 func (c *call) verdict() homes.Outcome {
 	switch first(c.trailer, reasonKey) {
 	case noHandler:
+		if first(c.trailer, leavingKey) != "" {
+			return homes.Leaving
+		}
 		return homes.Declined
 	case closing:
 		return homes.Lost
@@ -207,6 +220,8 @@ func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
 		return ctx.Err()
 	case a.isClosed():
 		return transport.ErrClosed
+	case !answered && strings.Contains(s.Message(), errOutOfUse.Error()):
+		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, errOutOfUse)
 	case !answered && (s.Code() == codes.Unavailable || s.Code() == codes.Canceled):
 		return transport.CodeUnavailable.Errorf("%s gave no answer: %s", peer.host, s.Message())
 	}

@@ -25,10 +25,12 @@ type node struct {
 	listener net.Listener
 	server   *http.Server
 	closing  chan struct{} // closed by close; long answers end then
+	open     chan struct{} // holds one for each connection
 	serving  sync.WaitGroup
 	rooms    sync.Pool    // of *eventRoom
 	readers  atomic.Int32 // streams that settle nothing
 	latest   atomic.Pointer[post]
+	leaving  atomic.Bool // every answer ends its connection
 
 	mu      sync.Mutex // guards the fields below, and adding to serving
 	streams map[string]*stream
@@ -40,6 +42,7 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}}
 	n.rooms.New = func() any { return new(eventRoom) }
 	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.Connections), late: make(chan struct{}, maxLate)}
+	n.open = limited.free
 	if identity == nil {
 		limited.word = refusal()
 	}
@@ -73,6 +76,13 @@ func (n *node) enter() bool {
 	}
 	n.serving.Add(1)
 	return true
+}
+
+// leave ends connections with the answers that they get, so that callers go elsewhere. It goes on listening: what the
+// system has accepted for a listener that closes is reset, and the request in it with it.
+func (n *node) leave() (told func(context.Context)) {
+	n.leaving.Store(true)
+	return func(ctx context.Context) { attach.Told(ctx, n.open) }
 }
 
 // stopListening frees the port.

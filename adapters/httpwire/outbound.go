@@ -151,6 +151,9 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 			if outcome == homes.Answered {
 				return leased(resp, l), nil
 			}
+			if outcome == homes.Leaving {
+				l.Conn.closeIdle() // no request is to cross with the end of its connection
+			}
 			if tries.Again(ctx, l, outcome) {
 				_ = resp.Body.Close() // another endpoint is asked
 				continue
@@ -185,11 +188,14 @@ func unrepeatable(h http.Header) {
 }
 
 // verdict is what a peer says of its part in a message: that it did nothing, since it
-// handles no such destination; that it closed meanwhile, so nobody knows; or that it answers.
+// handles no such destination, or none any more; that it closed meanwhile, so nobody knows; or that it answers.
 func verdict(resp *http.Response) homes.Outcome {
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		switch resp.Header.Get(reasonField) {
 		case noHandler:
+			if resp.Close {
+				return homes.Leaving
+			}
 			return homes.Declined
 		case closing:
 			return homes.Lost

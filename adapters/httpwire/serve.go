@@ -43,6 +43,9 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.serving.Done()
+	if n.leaving.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	if err := v.route(); err != nil {
 		v.fail(err)
 	}

@@ -23,6 +23,13 @@ func (t through) Addr() string {
 	return ""
 }
 
+func (t through) Leave() func(context.Context) {
+	if l, ok := t.Adapter.(interface{ Leave() func(context.Context) }); ok {
+		return l.Leave()
+	}
+	return func(context.Context) {}
+}
+
 // WithoutExchange wraps a Factory whose adapters carry requests and gathers
 // themselves, so that they do not: the core's correlator then makes both of Send, Publish and a reply
 // binding. It is the second adapter to run the suite on, for nothing.
@@ -76,6 +83,7 @@ type hooks struct {
 	bind    func(ctx context.Context, b transport.Binding, sink transport.Sink, next bind) (transport.Bound, error)
 	deliver func(b transport.Binding, d transport.Delivery) transport.Delivery
 	close   func(ctx context.Context, next func(context.Context) error) error
+	silent  bool // Leave is not passed on
 }
 
 type (
@@ -88,6 +96,13 @@ type (
 type tap struct {
 	through
 	h *hooks
+}
+
+func (t *tap) Leave() func(context.Context) {
+	if t.h.silent {
+		return func(context.Context) {}
+	}
+	return t.through.Leave()
 }
 
 // newTap keeps what a can do: it is an Exchange if a is.

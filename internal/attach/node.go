@@ -296,3 +296,15 @@ func Wait(ctx context.Context, w *sync.WaitGroup) error {
 		return ctx.Err()
 	}
 }
+
+// lameDuck is how long a node that leaves answers those who have not heard of it yet.
+const lameDuck = 250 * time.Millisecond
+
+// Told gives peers the time to hear that a node leaves: it waits until no connection is open, of which
+// open holds one each, for a quarter of a second at most, and within ctx.
+func Told(ctx context.Context, open chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, lameDuck)
+	defer cancel()
+	for len(open) > 0 && Sleep(ctx, 5*time.Millisecond) == nil {
+	}
+}
