@@ -35,6 +35,7 @@ const (
 	AbilityHTTP2   = "http2"   // Harness.Raw and HTTP2: a listener of HTTP/2
 	AbilityCrowd   = "crowd"   // Harness.Raw and Crowded: a listener that serves few connections at once
 	AbilityAuth    = "auth"    // Harness.Auth: peers prove who they are
+	AbilityFleet   = "fleet"   // Harness.Member, Balanced and Upstream: servers at addresses of their own, and a client of some
 )
 
 // A Case checks one rule.
@@ -73,7 +74,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		accessCases(), rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(),
+		accessCases(), rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(), fleetCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -51,6 +51,8 @@ func networkFaults() []Fault {
 			})},
 		{Name: "asks the peer about what it refuses", Rules: []string{"2.1"}, Cases: []string{"T247"}, Abilities: proxy, conn: func(c Conn) Conn { return asksFirst{c} }},
 		{Name: "forgets the bound of a handler on its listener", Rules: []string{"6.2"}, Cases: []string{"T181"}, Abilities: []string{AbilityHTTP2}, conn: func(c Conn) Conn { return unboundHandlers{c} }},
+		{Name: "goes away without a word to its callers", Rules: []string{"7.1"}, Cases: []string{"T123"}, Abilities: []string{AbilityFleet}, adapter: func() *hooks { return &hooks{silent: true} }},
+		{Name: "keeps its address after Close", Rules: []string{"7.1"}, Cases: []string{"T128"}, Abilities: []string{AbilityFleet}, conn: func(c Conn) Conn { return squatter{c} }},
 		{Name: "serves as many connections as come", Rules: []string{"8.3"}, Abilities: []string{AbilityRequest, AbilityCrowd}, Cases: []string{"T180"}, setup: func(s *transport.Setup) {
 			u := *s.URL
 			q := u.Query()
@@ -109,6 +111,22 @@ type slowCloser struct{ Conn }
 func (c slowCloser) Close() error {
 	poll(3*time.Second, func() bool { return c.Conn.State() != "reconnecting" })
 	return c.Conn.Close()
+}
+
+// A squatter listens on where its Conn did, for a moment.
+type squatter struct{ Conn }
+
+func (c squatter) Close() error {
+	raw, _ := undress(c.Conn)
+	address := raw.Addr()
+	err := c.Conn.Close()
+	if address == "" {
+		return err
+	}
+	if l, failed := new(net.ListenConfig).Listen(context.Background(), "tcp", address); failed == nil {
+		time.AfterFunc(time.Second, func() { _ = l.Close() })
+	}
+	return err
 }
 
 type asksFirst struct{ Conn }

@@ -50,6 +50,12 @@ type Harness struct {
 	// Crowded is New with a listener that serves n connections at once.
 	Crowded func(ctx context.Context, n int) (server, client *transport.Conn, err error)
 
+	// Member opens a server that listens at address, host:port, or at a free port where that is empty, and is
+	// the home of everything; Upstream tells where. Balanced opens a client to whom each of addresses is
+	// a server of one service, which owns all destinations that pattern matches.
+	Member   func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error)
+	Balanced func(ctx context.Context, pattern string, addresses []string, opts ...transport.Option) (*transport.Conn, error)
+
 	// Auth says that peers prove who they are to server, which asks Setup.Access of each: a wire without a broker between them.
 	Auth bool
 
@@ -145,6 +151,7 @@ func (h *Harness) lacks(c *Case) string {
 		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil || proxied, AbilityPause: pauses || h.Peer == nil && proxied,
 		AbilityProxy: proxied, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
 		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityAuth: h.Auth,
+		AbilityFleet: h.Member != nil && h.Balanced != nil && h.Upstream != nil,
 	}
 	for _, a := range c.Abilities {
 		if !has[a] {

@@ -4,6 +4,7 @@
 package wireharness
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -73,6 +74,13 @@ func (n Node) harness() transporttest.Harness {
 		},
 		Another: func(ctx context.Context, server *transport.Conn, opts ...transport.Option) (*transport.Conn, error) {
 			return n.dial(ctx, server.Addr(), opts...)
+		},
+		Member: func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error) {
+			return n.Registry.Open(ctx, n.Scheme+"://?"+options("listen="+cmp.Or(address, "127.0.0.1:0"), n.Listen), opts...)
+		},
+		Balanced: func(ctx context.Context, pattern string, addresses []string, opts ...transport.Option) (*transport.Conn, error) {
+			service := transport.Service{Name: "balanced", Owns: []string{pattern}, Endpoints: addresses}
+			return n.Registry.Open(ctx, n.Scheme+"://?"+n.Dial, append(opts, transport.WithService("client", service))...)
 		},
 		Raw:      n.raw,
 		Upstream: func(server *transport.Conn) string { return server.Addr() },
