@@ -2,12 +2,10 @@ package httpwire
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,10 +36,7 @@ type eventWriter struct {
 }
 
 // An eventRoom is where events are put together.
-type eventRoom struct {
-	buf  []byte
-	head eventHead
-}
+type eventRoom struct{ buf []byte }
 
 // message puts a message of a stream that is to be settled.
 func (w *eventWriter) message(n uint64, e *transport.Envelope) error {
@@ -237,116 +232,3 @@ func (w *eventWriter) discard() {
 
 // writeSoon begins the time in which the peer has to take what is written next.
 func (v *visit) writeSoon() { _ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) }
-
-// key begins a member.
-func (r *eventRoom) key(name string) {
-	if r.buf[len(r.buf)-1] != '{' {
-		r.buf = append(r.buf, ',')
-	}
-	r.buf = append(append(append(r.buf, '"'), name...), `":`...)
-}
-
-func (r *eventRoom) flag(name string) {
-	r.key(name)
-	r.buf = append(r.buf, "true"...)
-}
-
-func (r *eventRoom) fields(e *transport.Envelope) {
-	h := &r.head
-	putFields(h, e, true)
-	if len(h.names)+len(h.lists[0])+len(h.lists[1]) > 0 {
-		r.key("headers")
-		r.buf = append(r.buf, '{')
-		for i, name := range h.names {
-			r.key(name)
-			r.buf = append(appendText(append(r.buf, '['), h.values[i]), ']')
-		}
-		r.elements(headerList, h.lists[0])
-		r.elements(paramList, h.lists[1])
-		r.buf = append(r.buf, '}')
-	}
-	h.reset()
-}
-
-func (r *eventRoom) elements(name string, list []string) {
-	if len(list) == 0 {
-		return
-	}
-	r.key(name)
-	for i, v := range list {
-		with := byte(',')
-		if i == 0 {
-			with = '['
-		}
-		r.buf = appendText(append(r.buf, with), v)
-	}
-	r.buf = append(r.buf, ']')
-}
-
-func (r *eventRoom) body(b []byte) {
-	switch {
-	case len(b) == 0:
-	case printable(b):
-		r.key("body")
-		r.buf = appendText(r.buf, b)
-	default:
-		r.key("body64")
-		r.buf = append(base64.StdEncoding.AppendEncode(append(r.buf, '"'), b), '"')
-	}
-}
-
-// appendText writes valid UTF-8 as a JSON string.
-func appendText[T string | []byte](b []byte, s T) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	done := 0
-	for i := range len(s) {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(append(b, s[done:i]...), '\\')
-		done = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, c)
-		case '\n':
-			b = append(b, 'n')
-		case '\r':
-			b = append(b, 'r')
-		case '\t':
-			b = append(b, 't')
-		default:
-			b = append(b, 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	return append(append(b, s[done:]...), '"')
-}
-
-// An eventHead is the fields of one event. It implements fieldSink.
-type eventHead struct {
-	names, values []string
-	lists         [2][]string // of headerList and paramList
-}
-
-func (h *eventHead) has(name string) bool { return slices.Contains(h.names, name) }
-
-func (h *eventHead) set(name, value string) {
-	h.names, h.values = append(h.names, name), append(h.values, value)
-}
-
-func (h *eventHead) list(name, element string) {
-	i := 0
-	if name == paramList {
-		i = 1
-	}
-	h.lists[i] = append(h.lists[i], element)
-}
-
-// reset forgets the fields, also their texts, which would keep messages in memory.
-func (h *eventHead) reset() {
-	for _, s := range []*[]string{&h.names, &h.values, &h.lists[0], &h.lists[1]} {
-		clear(*s)
-		*s = (*s)[:0]
-	}
-}
