@@ -26,6 +26,8 @@ type queue struct {
 	id    uint64 // for rendezvous among queues of one group
 	slot  int    // index in leaf.lone; table.mu guards it
 
+	reader Reader // constant: the one member's sink, where it is one; nil in groups
+
 	mu        sync.Mutex // guards the fields below
 	members   []*member
 	shared    list            // waiting for any member

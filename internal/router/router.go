@@ -40,6 +40,7 @@ type Router struct {
 	options Options
 	seed    maphash.Seed
 	signals sync.Pool      // of chan struct{}, for exchange.done
+	posts   sync.Pool      // of *Post
 	helpers sync.WaitGroup // goroutines that Close waits for; added to with a queue.mu held, before its members are gone
 	closed  atomic.Bool
 	turn    atomic.Uint64
@@ -139,9 +140,9 @@ func (r *Router) Publish(ctx context.Context, e *transport.Envelope) error {
 	if r.closed.Load() {
 		return transport.ErrClosed
 	}
-	rt := r.topics.match(e.Destination)
+	rt := r.readers(e, r.topics.match(e.Destination))
 	switch {
-	case len(rt.all)+len(rt.split) == 0:
+	case rt == nil || len(rt.all)+len(rt.split) == 0:
 		return nil
 	case len(rt.all) == 1 && len(rt.split) == 0:
 		d := pack(e, transport.KindTopic)
@@ -272,7 +273,9 @@ func (r *Router) enter(b transport.Binding, m *member) (*queue, error) {
 	q := &queue{r: r, kind: b.Kind, name: b.Pattern, id: m.id}
 	switch b.Kind {
 	case transport.KindTopic:
-		q.group = b.Group
+		if q.group = b.Group; q.group == "" {
+			q.reader, _ = m.sink.(Reader)
+		}
 		r.topics.mu.Lock()
 		defer r.topics.mu.Unlock()
 		q = r.topics.add(q)
