@@ -225,6 +225,9 @@ func (c *clientConn) Close() error {
 
 func (a *adapter) Features() transport.Features { return features() }
 
+// KeepsNothing tells the core that it may reuse what it passes, where nothing of it goes to net/http.
+func (a *adapter) KeepsNothing() bool { return a.homes.Alone() }
+
 // Addr is where the node listens; empty when it does not.
 func (a *adapter) Addr() string {
 	if a.node == nil {

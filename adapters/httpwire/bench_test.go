@@ -3,6 +3,7 @@ package httpwire
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -56,4 +57,24 @@ func BenchmarkRequest(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkSubscribers publishes by a Conn, 64 messages ahead of plain subscribers by server-sent events at most.
+func BenchmarkSubscribers(b *testing.B) {
+	for _, n := range []int{1, 16} {
+		b.Run(fmt.Sprintf("subscribers=%d", n), func(b *testing.B) {
+			node := serve(b, "")
+			all := followAll(b, n, node.Addr(), "/subscribe/trip.created", 3)
+			msg := &transport.Message{Destination: "trip.created", Body: payload(), ContentType: "application/octet-stream"}
+			msg.Header.Set("tenant", "t1")
+			msg.Header.Set("region", "eu")
+			b.ReportAllocs()
+			b.ResetTimer()
+			for left := b.N; left > 0; left -= 64 {
+				if err := all.count(min(left, 64), func() error { return node.Publish(b.Context(), msg) }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

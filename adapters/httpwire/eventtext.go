@@ -268,7 +268,8 @@ const (
 // odd marks, with its highest bit, each of eight bytes that a JSON string cannot hold as it is, or that is not ASCII.
 // A byte may be marked in vain after one that is rightly.
 func odd(x uint64) uint64 {
-	return (x | x - 0x20*ones | equal(x, '"') | equal(x, '\\')) & highs
+	below := x - 0x20*ones
+	return (x | below | equal(x, '"') | equal(x, '\\')) & highs
 }
 
 // equal marks each byte of x that is c.

@@ -1,14 +1,11 @@
 package httpwire
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/polywire/polywire/transport"
@@ -55,23 +52,6 @@ func (w *eventWriter) message(n uint64, e *transport.Envelope) error {
 	return w.end()
 }
 
-// copy puts a message that nobody settles, and that others write too.
-func (w *eventWriter) copy(p *post) error {
-	r := w.begin("", p.env.ID)
-	if w.v.n.readers.Load() < 2 { // nobody to share with
-		r.post(p.env)
-		return w.end()
-	}
-	p.once.Do(func() {
-		at := len(r.buf)
-		r.post(p.env)
-		p.text = bytes.Clone(r.buf[at:])
-		r.buf = r.buf[:at]
-	})
-	r.buf = append(r.buf, p.text...)
-	return w.end()
-}
-
 func (r *eventRoom) post(e *transport.Envelope) {
 	r.destination(e)
 	r.fields(e)
@@ -81,25 +61,6 @@ func (r *eventRoom) post(e *transport.Envelope) {
 func (r *eventRoom) destination(e *transport.Envelope) {
 	r.key("destination")
 	r.buf = appendText(r.buf, e.Destination)
-}
-
-// A post is a publication on its way to streams that settle nothing, which share
-// its text: a message is written as JSON once, however many subscribers it has.
-type post struct {
-	env  *transport.Envelope
-	once sync.Once
-	text []byte // written by once
-}
-
-// share is the post of e. A router hands one publication to all its streams in turn, in
-// one envelope, so remembering the last is enough.
-func (n *node) share(e *transport.Envelope) *post {
-	p := n.latest.Load()
-	if p == nil || p.env != e {
-		p = &post{env: e}
-		n.latest.Store(p)
-	}
-	return p
 }
 
 // reply puts an answer to a gather.
@@ -155,11 +116,14 @@ func (w *eventWriter) hello() error {
 	return w.sign(fmt.Sprintf("retry: %d\n\n", 1000+rand.N(2000))) //nolint:gosec // spreads load, keeps no secret
 }
 
-func (w *eventWriter) ping() error {
-	if w.sse {
-		return w.sign(":\n\n")
+func (w *eventWriter) ping() error { return w.sign(signOfLife(w.sse)) }
+
+// signOfLife is what keeps a silent connection alive.
+func signOfLife(sse bool) string {
+	if sse {
+		return ":\n\n"
 	}
-	return w.sign("\n")
+	return "\n"
 }
 
 func (w *eventWriter) sign(s string) error {
@@ -178,15 +142,54 @@ func (w *eventWriter) begin(name, id string) *eventRoom {
 	r := w.room
 	if w.sse {
 		if name != "" {
-			r.buf = append(append(append(r.buf, "event: "...), name...), '\n')
+			r.name(name)
 		}
-		if id != "" && !strings.ContainsAny(id, "\r\n\x00") {
-			r.buf = append(append(append(r.buf, "id: "...), id...), '\n')
-		}
-		r.buf = append(r.buf, "data: "...) // JSON has no line break of its own: one line of data holds any body
+		r.data(id)
 	}
 	r.buf = append(r.buf, '{')
 	return r
+}
+
+const (
+	idLine   = "id: "
+	dataLine = "data: "
+)
+
+func (r *eventRoom) name(name string) {
+	r.buf = append(append(append(r.buf, "event: "...), name...), '\n')
+}
+
+// data begins the line of data. JSON has no line break of its own: one line holds any body.
+func (r *eventRoom) data(id string) {
+	if citable(id) {
+		r.buf = append(append(append(r.buf, idLine...), id...), '\n')
+	}
+	r.buf = append(r.buf, dataLine...)
+}
+
+// event writes a message that nobody settles as a server-sent event.
+func (r *eventRoom) event(e *transport.Envelope) {
+	r.data(e.ID)
+	r.buf = append(r.buf, '{')
+	r.post(e)
+	r.buf = append(r.buf, "}\n\n"...)
+}
+
+// failure writes the error that a stream ends with.
+func (r *eventRoom) failure(sse bool, e *transport.Error) error {
+	p, err := json.Marshal(problemOf(e))
+	if err != nil {
+		return err
+	}
+	if sse {
+		r.name(endEvent)
+		r.data("")
+	}
+	r.buf = append(append(append(r.buf, `{"error":`...), p...), "}\n"...)
+	if sse {
+		r.buf = append(r.buf, '\n')
+	}
+	return nil
 }
 
 func (w *eventWriter) end() error {
@@ -208,6 +211,29 @@ func (w *eventWriter) write() error {
 	return err
 }
 
+// newRoom is one for a pen.
+func (n *node) newRoom() *eventRoom {
+	r := n.rooms.Get().(*eventRoom) //nolint:forcetypeassert // the pool makes nothing else
+	r.clear()
+	return r
+}
+
+// freeRoom keeps r, which may be nil, for the next that writes.
+func (n *node) freeRoom(r *eventRoom) {
+	if r != nil && cap(r.buf) <= maxRoom {
+		r.buf = r.buf[:0]
+		n.rooms.Put(r)
+	}
+}
+
+// clear leaves the room that a pen needs.
+func (r *eventRoom) clear() {
+	var none [chunkRoom]byte
+	r.buf = append(r.buf[:0], none[:]...)
+}
+
+func (r *eventRoom) empty() bool { return len(r.buf) == chunkRoom }
+
 // flush writes what is put, and gives back the memory that held it.
 func (w *eventWriter) flush() error {
 	if w.room == nil {
@@ -223,10 +249,7 @@ func (w *eventWriter) flush() error {
 
 // discard forgets what is put and not written.
 func (w *eventWriter) discard() {
-	if r := w.room; r != nil && cap(r.buf) <= maxRoom {
-		r.buf = r.buf[:0]
-		w.v.n.rooms.Put(r)
-	}
+	w.v.n.freeRoom(w.room)
 	w.room = nil
 }
 

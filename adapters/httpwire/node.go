@@ -27,19 +27,20 @@ type node struct {
 	closing  chan struct{} // closed by close; long answers end then
 	open     chan struct{} // holds one for each connection
 	serving  sync.WaitGroup
-	rooms    sync.Pool    // of *eventRoom
-	readers  atomic.Int32 // streams that settle nothing
+	rooms    sync.Pool // of *eventRoom
 	latest   atomic.Pointer[post]
-	leaving  atomic.Bool // every answer ends its connection
+	leaving  atomic.Bool  // every answer ends its connection
+	waiting  atomic.Int64 // bytes of events that audiences have read and not begun to write
 
-	mu      sync.Mutex // guards the fields below, and adding to serving
-	streams map[string]*stream
-	closed  bool
+	mu        sync.Mutex // guards the fields below, and adding to serving
+	streams   map[string]*stream
+	audiences map[*audience]struct{}
+	closed    bool
 }
 
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
-	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}}
+	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}, audiences: map[*audience]struct{}{}}
 	n.rooms.New = func() any { return new(eventRoom) }
 	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.Connections), late: make(chan struct{}, maxLate)}
 	n.open = limited.free
@@ -92,6 +93,9 @@ func (n *node) stopListening() { _ = n.listener.Close() }
 func (n *node) close(ctx context.Context) error {
 	n.mu.Lock()
 	n.closed = true
+	for a := range n.audiences {
+		go a.end(nil) // ends with the audience, which serving counts
+	}
 	n.mu.Unlock()
 	close(n.closing)
 	soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)

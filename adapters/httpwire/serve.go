@@ -264,9 +264,14 @@ func (v *visit) health(string) error {
 	}
 }
 
+// wantsSSE reports whether the peer wants events as EventSource reads them.
+func (v *visit) wantsSSE() bool {
+	return slices.ContainsFunc(v.r.Header.Values(accept), func(s string) bool { return strings.Contains(s, eventStream) })
+}
+
 // begin starts an answer of many events, in the form that the peer wants, and sends its head.
 func (v *visit) begin() *eventWriter {
-	sse := slices.ContainsFunc(v.r.Header.Values(accept), func(s string) bool { return strings.Contains(s, eventStream) })
+	sse := v.wantsSSE()
 	h := v.w.Header()
 	h[contentType] = []string{ndjson}
 	if sse {

@@ -49,6 +49,13 @@ func limited(t testing.TB, options string, l limits) *adapter {
 	return a.(*adapter)
 }
 
+// present is how many subscribers settle nothing.
+func (n *node) present() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.audiences)
+}
+
 func dial(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -233,8 +240,8 @@ func TestSlowHTTPTestFindsNoSlowPeerLeft(t *testing.T) {
 	}
 	t.Run("slow readers", func(t *testing.T) {
 		t.Parallel()
-		most := int32(0)
-		watched := make(chan int32)
+		most := 0
+		watched := make(chan int)
 		ended := make(chan struct{})
 		go func() { // ends with the program
 			tick := time.NewTicker(10 * time.Millisecond)
@@ -242,9 +249,9 @@ func TestSlowHTTPTestFindsNoSlowPeerLeft(t *testing.T) {
 			for {
 				select {
 				case <-tick.C:
-					most = max(most, a.node.readers.Load())
+					most = max(most, a.node.present())
 				case <-ended:
-					watched <- a.node.readers.Load()
+					watched <- a.node.present()
 					return
 				}
 			}

@@ -22,17 +22,6 @@ type stream struct {
 	bound transport.Bound  // set before the visitor learns token
 }
 
-// A feed is what a visit writes events from. It is a sink of the router's.
-type feed interface {
-	transport.Sink
-	// Wake receives when there is something to put.
-	Wake() <-chan struct{}
-	// put writes what waits, and reports whether nothing comes after it.
-	put(w *eventWriter) (over bool, err error)
-	// End gives back what was not settled, once no more is delivered.
-	End()
-}
-
 func (v *visit) subscribe(pattern string) error {
 	group := v.r.URL.Query().Get("group")
 	if group != "" && (len(group) > 48 || strings.Contains(group, ".") || transport.CheckDestination(group) != nil) {
@@ -67,38 +56,33 @@ func (v *visit) stream(b transport.Binding) error {
 	case !settles && b.Kind == transport.KindQueue:
 		return invalid("handling takes ?credit=N: a message that is not settled is lost with the connection")
 	case !settles:
-		v.n.readers.Add(1)
-		defer v.n.readers.Add(-1)
-		return v.serve(b, newAudience(v.n))
+		return v.attend(b)
 	}
 	return v.serve(b, &stream{Outlet: attach.NewOutlet(), token: rand.Text(), owner: v.peer})
 }
 
-// serve binds f, and writes its events.
-func (v *visit) serve(b transport.Binding, f feed) error {
+// serve binds s, and writes its messages.
+func (v *visit) serve(b transport.Binding, s *stream) error {
 	life, end := v.life()
 	defer end()
-	bound, err := v.n.a.router.Bind(v.r.Context(), b, f)
-	if err != nil {
+	var err error
+	if s.bound, err = v.n.a.router.Bind(v.r.Context(), b, s); err != nil {
 		return err
 	}
 	defer func() {
-		_ = bound.Unbind(context.Background()) // waits for Deliver alone, which does not block
-		f.End()
+		_ = s.bound.Unbind(context.Background()) // waits for Deliver alone, which does not block
+		s.End()
 	}()
-	if s, ok := f.(*stream); ok {
-		s.bound = bound
-		if !v.n.register(s) {
-			return transport.ErrClosed
-		}
-		defer v.n.unregister(s)
-		v.w.Header()[streamField] = []string{s.token}
+	if !v.n.register(s) {
+		return transport.ErrClosed
 	}
+	defer v.n.unregister(s)
+	v.w.Header()[streamField] = []string{s.token}
 	v.w.Header()[nodeField] = []string{"1"}
 	w := v.begin()
 	defer w.discard()
 	_ = w.hello() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
-	v.run(life, f, w)
+	v.run(life, s, w)
 	v.expired(life, w)
 	return nil
 }
@@ -119,20 +103,15 @@ func (v *visit) credit(b *transport.Binding) (settles bool, err error) {
 }
 
 // run writes events until the visitor is gone, its identity has ended, or it is too slow or wants no more.
-func (v *visit) run(life context.Context, f feed, w *eventWriter) {
-	tick, pause := time.NewTicker(v.n.a.limits.ping), newPause()
+func (v *visit) run(life context.Context, s *stream, w *eventWriter) {
+	tick := time.NewTicker(v.n.a.limits.ping)
 	defer tick.Stop()
-	defer pause.timer.Stop()
-	_, shared := f.(*audience)
 	for {
-		if over, err := f.put(w); over || err != nil {
+		if over, err := s.put(w); over || err != nil {
 			return
 		}
 		select {
-		case <-f.Wake():
-			if shared && !v.slacken(pause) {
-				return
-			}
+		case <-s.Wake():
 		case <-tick.C:
 			if w.ping() != nil {
 				return
@@ -145,7 +124,7 @@ func (v *visit) run(life context.Context, f feed, w *eventWriter) {
 	}
 }
 
-// put implements feed.
+// put writes what waits, and reports whether nothing comes after it.
 func (s *stream) put(w *eventWriter) (over bool, err error) {
 	items, over := s.Take()
 	for _, i := range items {

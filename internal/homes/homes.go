@@ -153,6 +153,11 @@ func (t *Table[C]) Publishers(pattern string) []*Peers[C] {
 // Local reports whether this process is the home of anything.
 func (t *Table[C]) Local() bool { return t.rest == nil || t.self != nil }
 
+// Alone reports whether this process is the home of everything.
+func (t *Table[C]) Alone() bool {
+	return t.rest == nil && !slices.ContainsFunc(t.services, func(s *service[C]) bool { return s.peers != nil && !s.own })
+}
+
 // Only is the one home of everything, if there is one that is not this process.
 func (t *Table[C]) Only() *Peers[C] {
 	if len(t.owners) > 0 {

@@ -1,0 +1,115 @@
+package httpwire
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/polywire/polywire/transport"
+)
+
+// A pen writes to a visitor that settles nothing. It is used by one goroutine at a time, but for by.
+type pen interface {
+	// by sets when what is written must have been taken.
+	by(t time.Time)
+	// frame is what to send of what r holds, which it may change.
+	frame(r *eventRoom) []byte
+	// send sends b at once.
+	send(b []byte) error
+	// close ends the stream as far as the pen has to.
+	close()
+}
+
+// A responsePen writes by net/http: over HTTP/2, to clients of HTTP/1.0, and where a request had a body.
+type responsePen struct{ v *visit }
+
+func (p *responsePen) by(t time.Time) { _ = p.v.rc.SetWriteDeadline(t) }
+
+func (p *responsePen) frame(r *eventRoom) []byte { return r.buf[chunkRoom:] }
+
+func (p *responsePen) send(b []byte) error {
+	if _, err := p.v.w.Write(b); err != nil {
+		return err
+	}
+	return p.v.rc.Flush()
+}
+
+func (p *responsePen) close() {}
+
+// takes reports whether the visit's connection can be taken over from net/http, which holds two
+// goroutines and 10 KB of buffers for each, and writes three times for what is written here once.
+func (v *visit) takes() bool {
+	return v.r.ProtoMajor == 1 && v.r.ProtoMinor >= 1 && v.r.Body == http.NoBody
+}
+
+// takeOver gives the connection to a, after the head, which says that chunks follow; false when it cannot be had.
+//
+// From here on all that net/http would do is the audience's: deadlines of writes, the end of the peer, which
+// watch notices, that of its identity, and that of the node. The listener counts the connection as before.
+func (v *visit) takeOver(a *audience) bool {
+	conn, _, err := v.rc.Hijack() // what was read already, behind the request, is nobody's
+	if err != nil {
+		return false
+	}
+	n := v.n
+	life, end := n.a.setup.Access.Life(context.Background(), v.peer)
+	if _, ends := life.Deadline(); ends {
+		stop := context.AfterFunc(life, func() { a.end(n.endOf(life)) })
+		a.release = func() { stop(); end() }
+	} else {
+		end()
+	}
+	n.serving.Go(func() { a.watch(conn) }) // ends with conn, which finish closes
+	a.begin(&chunkPen{conn})
+	return true
+}
+
+// watch notices that the peer is gone. What it says behind its request is passed over, since the answer has no end.
+func (a *audience) watch(conn net.Conn) {
+	rest := make([]byte, 16)
+	for {
+		if _, err := conn.Read(rest); err != nil {
+			a.end(nil)
+			return
+		}
+	}
+}
+
+// endOf is why a life ended, when that is the end of an identity; else nil.
+func (n *node) endOf(life context.Context) *transport.Error {
+	if err := n.a.setup.Access.Ended(life); err != nil {
+		return asError(err)
+	}
+	return nil
+}
+
+// chunkRoom is kept free at the beginning of what a pen writes: for the size of a chunk, of eight digits at most.
+const chunkRoom = 8 + 2
+
+// A chunkPen writes chunks of HTTP/1.1 to a connection that was taken over.
+type chunkPen struct{ conn net.Conn }
+
+func (p *chunkPen) by(t time.Time) { _ = p.conn.SetWriteDeadline(t) } // the next write fails too
+
+func (p *chunkPen) frame(r *eventRoom) []byte {
+	var room [chunkRoom]byte
+	head := append(strconv.AppendInt(room[:0], int64(len(r.buf)-chunkRoom), 16), "\r\n"...)
+	start := chunkRoom - len(head)
+	copy(r.buf[start:], head)
+	r.buf = append(r.buf, "\r\n"...)
+	return r.buf[start:]
+}
+
+func (p *chunkPen) send(b []byte) error {
+	_, err := p.conn.Write(b)
+	return err
+}
+
+// close says that the stream has ended, which a peer hears that is there and reads.
+func (p *chunkPen) close() {
+	p.by(time.Now().Add(farewell))
+	_, _ = p.conn.Write([]byte("0\r\n\r\n"))
+	_ = p.conn.Close()
+}
