@@ -83,11 +83,10 @@ func openSSENode(ctx context.Context, patterns []string, deliver func(int, []byt
 	return n, nil
 }
 
-// bodyOfEvent finds the body in an event of ours, which has nothing to escape here.
+// bodyOfEvent finds the body in an event of ours: it comes last, and has nothing to escape here.
 func bodyOfEvent(data []byte) []byte {
-	_, rest, _ := bytes.Cut(data, []byte(`"body":"`))
-	body, _, _ := bytes.Cut(rest, []byte(`"`))
-	return body
+	data = bytes.TrimSuffix(data, []byte(`"}`))
+	return data[bytes.LastIndexByte(data, '"')+1:]
 }
 
 func (n *sseNode) close() error {
