@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,5 +66,50 @@ func TestAnotherImplementationReadsAndWritesTheFiles(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: what is written there is read here with %v, and (-want +got):\n%s", compression, err, diff)
 		}
+	}
+}
+
+// C103, by files of Avro's own tests, which its library for Java wrote. They come with
+// the module of the other implementation.
+func TestFilesOfAvrosOwnTestsAreRead(t *testing.T) {
+	type weather struct {
+		Station string `wire:"station"`
+		Time    int64  `wire:"time"`
+		Temp    int32  `wire:"temp"`
+	}
+	want := []weather{
+		{"011990-99999", -619524000000, 0}, {"011990-99999", -619506000000, 22}, {"011990-99999", -619484400000, -11},
+		{"012650-99999", -655531200000, 111}, {"012650-99999", -655509600000, 78},
+	}
+	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/twmb/avro").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(strings.TrimSpace(string(module)), "ocf", "testdata", "avro-share")
+	for name, compression := range map[string]string{"weather": "null", "weather-deflate": "deflate", "weather-snappy": "snappy", "weather-zstd": "zstandard", "weather-sorted": "deflate"} {
+		file, err := os.ReadFile(filepath.Join(folder, name+".avro"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := read[weather](bytes.NewReader(file), avrocodec.New())
+		slices.SortStableFunc(got, func(a, b weather) int { return strings.Compare(a.Station, b.Station) }) // one is in another order
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: got %v, and (-want +got):\n%s", name, err, diff)
+		}
+		if r, err := ocf.NewReader(bytes.NewReader(file), avrocodec.New()); err != nil || string(r.Metadata()["avro.codec"]) != compression {
+			t.Errorf("%s: is not compressed by %s, or %v", name, compression, err)
+		}
+	}
+	type person struct {
+		ID    int64  `wire:"ID"`
+		First string `wire:"First"`
+	}
+	file, err := os.ReadFile(filepath.Join(folder, "syncInMeta.avro"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, err := read[person](bytes.NewReader(file), avrocodec.New())
+	if err != nil || len(people) != 6001 || people[6000].ID != 6001 {
+		t.Errorf("a file with its sync marker in the header: got %d values, %v; want 6001", len(people), err)
 	}
 }
