@@ -142,7 +142,7 @@ func (a *audience) Read(p *router.Post) bool {
 		return false
 	}
 	if len(p.Text) == 0 {
-		r := eventRoom{buf: p.Text}
+		r := eventRoom{buf: p.Text, frames: &a.n.frames}
 		r.event(p.Envelope)
 		p.Text = r.buf
 	}

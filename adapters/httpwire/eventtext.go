@@ -35,6 +35,13 @@ func (r *eventRoom) flag(name string) {
 func (r *eventRoom) fields(e *transport.Envelope) {
 	r.key("headers")
 	r.buf = append(r.buf, '{')
+	if f := r.frames.find(e); f != nil {
+		r.escaped("Polywire-Id", e.ID)
+		r.buf = append(r.buf, f.sender...)
+		r.times(e)
+		r.buf = append(append(r.buf, f.application...), '}')
+		return
+	}
 	r.own(e)
 	traceParent, traceState := e.Trace()
 	r.plain("Traceparent", traceParent)
@@ -55,17 +62,29 @@ func (r *eventRoom) own(e *transport.Envelope) {
 	r.escaped("Polywire-Source", e.Source)
 	r.escaped("Polywire-Reply-To", e.ReplyTo)
 	r.escaped("Polywire-Correlation-Id", e.CorrelationID)
-	if fieldtext.Plain(e.ContentType) {
-		r.plain(contentType, e.ContentType)
-	} else {
-		r.escaped("Polywire-Content-Type", e.ContentType)
-	}
+	r.kind(e.ContentType)
 	if fieldtext.Plain(e.Accept) && e.Accept != "*/*" {
 		r.plain(accept, e.Accept)
 	} else {
 		r.escaped("Polywire-Accept", e.Accept)
 	}
 	r.escaped("Polywire-Key", e.Key)
+	r.times(e)
+	if e.Idempotent {
+		r.plain("Polywire-Idempotent", "1")
+	}
+	r.escaped("Polywire-Responder", e.Responder)
+}
+
+func (r *eventRoom) kind(c string) {
+	if fieldtext.Plain(c) {
+		r.plain(contentType, c)
+	} else {
+		r.escaped("Polywire-Content-Type", c)
+	}
+}
+
+func (r *eventRoom) times(e *transport.Envelope) {
 	if !e.Time.IsZero() {
 		r.member("Polywire-Time")
 		r.buf = append(e.Time.UTC().AppendFormat(r.buf, time.RFC3339Nano), `"]`...)
@@ -78,10 +97,6 @@ func (r *eventRoom) own(e *transport.Envelope) {
 		}
 		r.buf = append(strconv.AppendInt(r.buf, int64(us), 10), `us"]`...)
 	}
-	if e.Idempotent {
-		r.plain("Polywire-Idempotent", "1")
-	}
-	r.escaped("Polywire-Responder", e.Responder)
 }
 
 // application writes the application's fields as putApplication does; parent and state say which names of the trace are taken.

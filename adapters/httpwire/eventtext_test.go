@@ -13,9 +13,9 @@ import (
 )
 
 // eventOf is the object that a node writes for e.
-func eventOf(t testing.TB, e *transport.Envelope) *event {
+func eventOf(t testing.TB, e *transport.Envelope, f *frames) *event {
 	t.Helper()
-	r := eventRoom{buf: []byte{'{'}}
+	r := eventRoom{buf: []byte{'{'}, frames: f}
 	r.post(e)
 	v := &event{}
 	if text := append(r.buf, '}'); json.Unmarshal(text, v) != nil {
@@ -28,12 +28,15 @@ func agree(t testing.TB, e *transport.Envelope) {
 	t.Helper()
 	want := http.Header{}
 	putFields(headerSink(want), e, true)
-	got := eventOf(t, e).Headers
-	for _, h := range []http.Header{want, got} {
-		slices.Sort(h[paramList]) // a map's
-	}
-	if !maps.EqualFunc(got, want, slices.Equal) {
-		t.Errorf("of %q an event says\n%q, and a request\n%q", fields(e), got, want)
+	slices.Sort(want[paramList]) // a map's
+	known := &frames{}
+	known.missed.Store(missesForOne - 1)
+	for _, f := range []*frames{nil, known, known} { // by none, by one that is made, by one that is there
+		got := eventOf(t, e, f).Headers
+		slices.Sort(got[paramList])
+		if !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("of %q an event says\n%q, and a request\n%q", fields(e), got, want)
+		}
 	}
 }
 
@@ -62,13 +65,41 @@ func FuzzEventsSayWhatRequestsSay(f *testing.F) {
 	})
 }
 
+func TestMessagesThatDifferAFieldGetAnotherFrame(t *testing.T) {
+	known := &frames{}
+	known.missed.Store(missesForOne - 1)
+	for _, change := range []func(e *transport.Envelope){
+		func(*transport.Envelope) {},
+		func(e *transport.Envelope) { e.Source = "svc/2" },
+		func(e *transport.Envelope) { e.ContentType = "text/html" },
+		func(e *transport.Envelope) { e.Header.Set("tenant", "other") },
+		func(e *transport.Envelope) { e.Header.Set("region", "eu") },
+		func(e *transport.Envelope) { e.Key = "k" },
+		func(e *transport.Envelope) { e.SetTrace("00-1", "") },
+	} {
+		e := &transport.Envelope{}
+		e.ID, e.Source, e.ContentType = "id-1", "svc/1", "text/plain"
+		e.Header.Set("tenant", "acme")
+		change(e)
+		for _, f := range []*frames{known, {}} {
+			want := eventOf(t, e, nil).Headers
+			if got := eventOf(t, e, f).Headers; !maps.EqualFunc(got, want, slices.Equal) {
+				t.Errorf("by a frame an event says\n%q, and without\n%q", got, want)
+			}
+		}
+	}
+}
+
 func TestAnEventIsWrittenWithoutAllocation(t *testing.T) {
 	e := &transport.Envelope{}
 	e.ID, e.Source, e.ContentType, e.Body, e.Time, e.Timeout = "id-1", "svc/1", "application/json", payload(), time.Now(), time.Second
 	e.Destination = "trip.created"
 	e.Header.Set("tenant", "t1")
 	e.Header.Set("region", "eu")
-	r := &eventRoom{buf: make([]byte, 0, 4096)}
+	r := &eventRoom{buf: make([]byte, 0, 4096), frames: &frames{}}
+	for range missesForOne {
+		_ = r.frames.find(e)
+	}
 	got := testing.AllocsPerRun(100, func() {
 		r.buf = append(r.buf[:0], '{')
 		r.post(e)

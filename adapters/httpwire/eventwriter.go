@@ -33,7 +33,10 @@ type eventWriter struct {
 }
 
 // An eventRoom is where events are put together.
-type eventRoom struct{ buf []byte }
+type eventRoom struct {
+	buf    []byte
+	frames *frames // where messages often have much in common; else nil
+}
 
 // message puts a message of a stream that is to be settled.
 func (w *eventWriter) message(n uint64, e *transport.Envelope) error {

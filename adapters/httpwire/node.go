@@ -29,6 +29,7 @@ type node struct {
 	serving  sync.WaitGroup
 	rooms    sync.Pool // of *eventRoom
 	latest   atomic.Pointer[post]
+	frames   frames       // of what audiences read
 	leaving  atomic.Bool  // every answer ends its connection
 	waiting  atomic.Int64 // bytes of events that audiences have read and not begun to write
 
