@@ -19,9 +19,7 @@ func wireLines() []line {
 				publishes(oursName, ownSSEKind, openSSENode, fanout(subscribers)),
 				publishes(flushName, flushSSEKind, openFlusher, fanout(subscribers)),
 			},
-		}
-		if subscribers == 1 {
-			l.goals = []goal{{ratio, flushName, 0.15}}
+			goals: []goal{{ratio, flushName, 0.15}},
 		}
 		out = append(out, l)
 	}
