@@ -23,7 +23,9 @@ func resourceCases() []Case {
 		{ID: "T192n", Group: "P", Sections: []string{"7.4"}, Needs: []string{"Publish"}, Tier: Nightly,
 			Rule: "Subscribing and closing 20,000 times does not grow the heap.", Run: subscribeClose(20000)},
 		{ID: "T193", Group: "P", Sections: []string{"7.4", "3.3"}, Needs: []string{"Request"}, Unless: "Inline", Timing: true,
-			Rule: "Thousands of requests that timed out leave no entry behind.", Run: timeoutsLeaveNothing},
+			Rule: "Thousands of requests that timed out leave no entry behind.", Run: timeoutsLeaveNothing(2000, 1)},
+		{ID: "T193n", Group: "P", Sections: []string{"7.4", "3.3"}, Needs: []string{"Request"}, Unless: "Inline", Tier: Nightly,
+			Rule: "A million requests that timed out leave no entry behind, and no memory.", Run: timeoutsLeaveNothing(1000, 1000)},
 	}
 }
 
@@ -131,28 +133,43 @@ func subscribeClose(rounds int) func(context.Context, *Env) error {
 	}
 }
 
-func timeoutsLeaveNothing(ctx context.Context, e *Env) error {
-	server, client := e.Pair(ctx)
-	dest := e.Name("timeouts")
-	release := make(chan struct{})
-	e.Handle(ctx, server, dest, func(context.Context, *transport.Message) (*transport.Message, error) {
-		<-release
-		return nil, nil
-	}, transport.WithConcurrency(1))
-	var calls sync.WaitGroup
-	n := e.Count(2000)
-	for range n {
-		calls.Go(func() {
-			short, cancel := context.WithTimeout(ctx, 3*e.Tick)
-			defer cancel()
-			if _, err := client.Request(short, &transport.Message{Destination: dest}); err == nil {
-				e.Errorf("a request to a blocked handler got a reply")
-			}
-		})
+// timeoutsLeaveNothing makes so many requests of each of so many callers, to a handler that is blocked.
+func timeoutsLeaveNothing(callers, each int) func(context.Context, *Env) error {
+	return func(ctx context.Context, e *Env) error {
+		server, client := e.Pair(ctx)
+		dest := e.Name("timeouts")
+		release := make(chan struct{})
+		e.Handle(ctx, server, dest, func(context.Context, *transport.Message) (*transport.Message, error) {
+			<-release
+			return nil, nil
+		}, transport.WithConcurrency(1))
+		before := heap()
+		var calls sync.WaitGroup
+		n := e.Count(callers)
+		for range n {
+			calls.Go(func() {
+				for range each {
+					short, cancel := context.WithTimeout(ctx, 3*e.Tick)
+					_, err := client.Request(short, &transport.Message{Destination: dest})
+					cancel()
+					if err == nil {
+						e.Errorf("a request to a blocked handler got a reply")
+					}
+				}
+			})
+		}
+		calls.Wait()
+		close(release)
+		e.Until("no call waits", func() bool { return client.Stats().Waiting == 0 })
+		e.Until("nothing is handled any more", func() bool { return server.Stats().Handling == 0 })
+		if each == 1 {
+			return nil
+		}
+		grown := heap() - before
+		e.measured = fmt.Sprintf("%d requests timed out, the heap is %d KiB larger", n*each, grown>>10)
+		if grown > 32<<20 { // connections and workers of all callers may be there yet
+			return fmt.Errorf("the heap grew by %d KiB in %d requests that timed out", grown>>10, n*each)
+		}
+		return nil
 	}
-	calls.Wait()
-	close(release)
-	e.Until("no call waits", func() bool { return client.Stats().Waiting == 0 })
-	e.Until("nothing is handled any more", func() bool { return server.Stats().Handling == 0 })
-	return nil
 }
