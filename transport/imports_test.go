@@ -56,6 +56,8 @@ var allowed = map[string][]string{
 	"internal/nodeurl":           {module + "transport", module + "internal/homes", module + "internal/tlsfiles"},
 	"internal/httpstatus":        {module + "transport"},
 	"internal/tlsfiles":          {module + "transport"},
+	"internal/tlsfiles/tlstest":  {module + "internal/testcerts"},
+	"internal/testcerts":         {},
 	"adapters/inproc":            {module + "transport", module + "internal/"},
 	"adapters/httpwire":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/"},
 	"adapters/grpcwire":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/", "google.golang.org/grpc", "google.golang.org/grpc/", "google.golang.org/protobuf/", "google.golang.org/genproto/googleapis/rpc/status"},
@@ -65,7 +67,7 @@ var allowed = map[string][]string{
 	"conformance":                {},
 	"conformance/codectest":      {module + "codecs", module + "internal/casereport"},
 	"conformance/faultproxy":     {},
-	"conformance/transporttest":  {module + "transport", module + "transport/access", module + "internal/casereport", module + "conformance/faultproxy"},
+	"conformance/transporttest":  {module + "transport", module + "transport/access", module + "internal/casereport", module + "internal/testcerts", module + "conformance/faultproxy"},
 	"conformance/contracttest":   {module + "transport", module + "transport/contract", module + "codecs", module + "conformance/transporttest"},
 
 	"transport/middleware/compress":  {module + "transport", module + "transport/internal/hooks", module + "internal/zstdsize", "github.com/klauspost/compress/"},

@@ -1,7 +1,6 @@
 package grpcwire
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -12,8 +11,7 @@ import (
 
 // TestEverySeededFaultOfAccessIsNoticed proves the suite's cases of who may do what, which need a wire that asks.
 func TestEverySeededFaultOfAccessIsNoticed(t *testing.T) {
-	faults := slices.DeleteFunc(transporttest.Faults(), func(f transporttest.Fault) bool { return !slices.Contains(f.Abilities, transporttest.AbilityAuth) })
-	transporttest.MutateBy(t, faults, func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
+	transporttest.MutateBy(t, wireharness.PeerFaults(), func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
 		h := wireharness.Node{Registry: transport.NewRegistry(wrap(Factory())), Scheme: "grpc"}.GRPC()
 		h.Tick = 50 * time.Millisecond
 		return h

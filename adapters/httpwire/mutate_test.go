@@ -2,7 +2,6 @@ package httpwire
 
 import (
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/polywire/polywire/conformance/transporttest"
@@ -15,10 +14,7 @@ func TestEverySeededFaultOfTheNetworkIsNoticed(t *testing.T) {
 	if os.Getenv("POLYWIRE_TEST_FAULTS") == "" {
 		t.Skip("it takes half a minute: set POLYWIRE_TEST_FAULTS=1")
 	}
-	faults := slices.DeleteFunc(transporttest.Faults(), func(f transporttest.Fault) bool {
-		return len(f.Abilities) == 0 || slices.Contains(f.Abilities, transporttest.AbilityAuth) // which have a test of their own
-	})
-	transporttest.MutateBy(t, faults, func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
+	transporttest.MutateBy(t, wireharness.NetworkFaults(), func(wrap func(transport.Factory) transport.Factory) transporttest.Harness {
 		h := wireharness.Node{Registry: transport.NewRegistry(wrap(Factory())), Scheme: "http"}.HTTP()
 		h.Scale = 0.2
 		return h

@@ -26,16 +26,18 @@ const (
 
 // Abilities that a case may need of its [Harness].
 const (
-	AbilityAnother = "another" // Harness.Another: further Conns
-	AbilityAdapter = "adapter" // Harness.Adapter: the adapter below a Conn
-	AbilityRestart = "restart" // Harness.Peer: the other side can be killed and started again
-	AbilityPause   = "pause"   // Harness.Peer that is also a Pauser
-	AbilityProxy   = "proxy"   // Harness.Upstream and Via: a faultproxy before the other side
-	AbilityRequest = "request" // Harness.Raw and Request: a stranger's request in bytes
-	AbilityHTTP2   = "http2"   // Harness.Raw and HTTP2: a listener of HTTP/2
-	AbilityCrowd   = "crowd"   // Harness.Raw and Crowded: a listener that serves few connections at once
-	AbilityAuth    = "auth"    // Harness.Auth: peers prove who they are
-	AbilityFleet   = "fleet"   // Harness.Member, Balanced and Upstream: servers at addresses of their own, and a client of some
+	AbilityAnother   = "another" // Harness.Another: further Conns
+	AbilityAdapter   = "adapter" // Harness.Adapter: the adapter below a Conn
+	AbilityRestart   = "restart" // Harness.Peer: the other side can be killed and started again
+	AbilityPause     = "pause"   // Harness.Peer that is also a Pauser
+	AbilityProxy     = "proxy"   // Harness.Upstream and Via: a faultproxy before the other side
+	AbilityRequest   = "request" // Harness.Raw and Request: a stranger's request in bytes
+	AbilityHTTP2     = "http2"   // Harness.Raw and HTTP2: a listener of HTTP/2
+	AbilityCrowd     = "crowd"   // Harness.Raw and Crowded: a listener that serves few connections at once
+	AbilityAuth      = "auth"    // Harness.Auth: peers prove who they are
+	AbilityTLS       = "tls"     // Harness.TLSClient: a client with TLS and files of the suite
+	AbilityMutualTLS = "mtls"    // and Harness.TLSServer and Upstream: a server of that wire
+	AbilityFleet     = "fleet"   // Harness.Member, Balanced and Upstream: servers at addresses of their own, and a client of some
 )
 
 // A Case checks one rule.
@@ -74,7 +76,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		styleCases(), headerCases(), errorCases(), deadlineCases(), concurrencyCases(), settlementCases(), fanoutCases(), gatherCases(), asyncCases(), payloadCases(), lifecycleCases(), panicCases(), pressureCases(),
-		accessCases(), rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(), fleetCases(),
+		accessCases(), rawCases(), reconnectCases(), cutCases(), networkCases(), strangerCases(), floodCases(), serverCases(), hostileCases(), resourceCases(), fleetCases(), tlsCases(),
 	} {
 		all = append(all, group...)
 	}

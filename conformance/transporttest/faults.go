@@ -12,7 +12,7 @@ import (
 // Faults lists what [Mutate] seeds. Each rule that has an API is broken by one at least.
 func Faults() []Fault {
 	var all []Fault
-	for _, group := range [][]Fault{styleFaults(), messageFaults(), timeFaults(), failureFaults(), settlementFaults(), orderFaults(), lifecycleFaults(), networkFaults(), strangerFaults(), accessFaults()} {
+	for _, group := range [][]Fault{styleFaults(), messageFaults(), timeFaults(), failureFaults(), settlementFaults(), orderFaults(), lifecycleFaults(), networkFaults(), strangerFaults(), accessFaults(), tlsFaults()} {
 		all = append(all, group...)
 	}
 	return all

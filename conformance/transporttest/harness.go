@@ -56,6 +56,11 @@ type Harness struct {
 	Member   func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error)
 	Balanced func(ctx context.Context, pattern string, addresses []string, opts ...transport.Option) (*transport.Conn, error)
 
+	// TLSClient opens a client of address, host:port, by the same wire with TLS, with the files of p; TLSServer
+	// a server, at a free port of 127.0.0.1, which Upstream tells.
+	TLSClient func(ctx context.Context, address string, p Party, opts ...transport.Option) (*transport.Conn, error)
+	TLSServer func(ctx context.Context, p Party, opts ...transport.Option) (*transport.Conn, error)
+
 	// Auth says that peers prove who they are to server, which asks Setup.Access of each: a wire without a broker between them.
 	Auth bool
 
@@ -150,7 +155,7 @@ func (h *Harness) lacks(c *Case) string {
 	has := map[string]bool{
 		AbilityAnother: h.Another != nil, AbilityAdapter: h.Adapter != nil, AbilityRestart: h.Peer != nil || proxied, AbilityPause: pauses || h.Peer == nil && proxied,
 		AbilityProxy: proxied, AbilityRequest: h.Raw != nil && h.Request != nil, AbilityHTTP2: h.Raw != nil && h.HTTP2 != nil,
-		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityAuth: h.Auth,
+		AbilityCrowd: h.Raw != nil && h.Crowded != nil, AbilityAuth: h.Auth, AbilityTLS: h.TLSClient != nil, AbilityMutualTLS: h.TLSClient != nil && h.TLSServer != nil && h.Upstream != nil,
 		AbilityFleet: h.Member != nil && h.Balanced != nil && h.Upstream != nil,
 	}
 	for _, a := range c.Abilities {

@@ -26,10 +26,11 @@ type Fault struct {
 	conn    func(Conn) Conn           // wraps the Conn itself
 	options func() []transport.Option // middleware
 	raw     func(server *transport.Conn, c net.Conn) net.Conn
+	harness func(Harness) Harness // changes what opens the parties of TLS
 }
 
 // Seam says where the fault sits: "adapter", "setup", "conn", "middleware", or
-// "listener", before what strangers dial.
+// "listener", before what strangers dial, or "harness", around what opens the parties of TLS.
 func (f *Fault) Seam() string {
 	switch {
 	case f.adapter != nil:
@@ -40,6 +41,8 @@ func (f *Fault) Seam() string {
 		return "conn"
 	case f.raw != nil:
 		return "listener"
+	case f.harness != nil:
+		return "harness"
 	}
 	return "middleware"
 }
@@ -67,6 +70,9 @@ func (f *Fault) wrap(factory transport.Factory) transport.Factory {
 // seed puts the fault around h, whose factory it wraps already.
 func (f *Fault) seed(h Harness) Harness {
 	h.wrap = f.conn
+	if f.harness != nil && h.TLSClient != nil && h.TLSServer != nil {
+		h = f.harness(h)
+	}
 	if dial := h.Raw; dial != nil && f.raw != nil {
 		h.Raw = func(ctx context.Context, server *transport.Conn) (net.Conn, error) {
 			c, err := dial(ctx, server)

@@ -19,7 +19,6 @@ type Rule struct {
 func Rules() []Rule {
 	apart := map[string]string{
 		"7.4": "a goroutine that is left would end the fake clock, so no fault is seeded; every case ends with a look at what is left, which has a test of its own",
-		"8.1": "only some wires have TLS: each adapter's own tests show it, and T174 that nothing falls back to plain text",
 	}
 	var all []Rule
 	for _, section := range sections() {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,12 @@ func (n Node) harness() transporttest.Harness {
 			service := transport.Service{Name: "balanced", Owns: []string{pattern}, Endpoints: addresses}
 			return n.Registry.Open(ctx, n.Scheme+"://?"+n.Dial, append(opts, transport.WithService("client", service))...)
 		},
+		TLSClient: func(ctx context.Context, address string, p transporttest.Party, opts ...transport.Option) (*transport.Conn, error) {
+			return n.Registry.Open(ctx, n.secure()+"://"+address+"?"+filesOf(p), opts...)
+		},
+		TLSServer: func(ctx context.Context, p transporttest.Party, opts ...transport.Option) (*transport.Conn, error) {
+			return n.Registry.Open(ctx, n.secure()+"://?"+options("listen=127.0.0.1:0", filesOf(p)), opts...)
+		},
 		Raw:      n.raw,
 		Upstream: func(server *transport.Conn) string { return server.Addr() },
 		Via:      n.dial,
@@ -104,6 +111,20 @@ func (n Node) open(ctx context.Context, with string, o transporttest.ConnOptions
 
 func (n Node) dial(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error) {
 	return n.Registry.Open(ctx, n.Scheme+"://"+address+"?"+n.Dial, opts...)
+}
+
+// secure is the scheme with TLS.
+func (n Node) secure() string { return strings.TrimSuffix(n.Scheme, "s") + "s" }
+
+// filesOf are the options of a URL that name p's files.
+func filesOf(p transporttest.Party) string {
+	q := url.Values{}
+	for name, file := range map[string]string{"ca": p.CA, "cert": p.Cert, "key": p.Key, "clientca": p.CallerCA} {
+		if file != "" {
+			q.Set(name, file)
+		}
+	}
+	return q.Encode()
 }
 
 // options joins what is not empty of all, as the options of a URL.
