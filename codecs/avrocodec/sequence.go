@@ -30,9 +30,9 @@ func (c *Codec) Sequence(writer *Schema) *Sequence { return &Sequence{codec: c, 
 // All its values together may have 16 elements for each byte and 16,384 more: many
 // short ones cannot each take what the limits leave to one.
 func (s *Sequence) Begin(src []byte) {
-	const perByte, free = 16, 1 << 14
+	const perByte, free, most = 16, 1 << 14, 1 << 26 // bytes, beyond which 32 bits hold no more elements
 	s.rest = src
-	s.elements = max(perByte*len(src)+free, s.codec.given.ForInput(len(src)).MaxElements)
+	s.elements = max(perByte*min(len(src), most)+free, s.codec.given.ForInput(len(src)).MaxElements)
 }
 
 // Len returns how many bytes were not read.

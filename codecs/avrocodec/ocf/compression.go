@@ -118,7 +118,7 @@ func (snapped) unpack(dst, src []byte, limit int) ([]byte, error) {
 	data, sum := src[:len(src)-sizeCRC], binary.BigEndian.Uint32(src[len(src)-sizeCRC:])
 	size, err := snappy.DecodedLen(data)
 	switch {
-	case err != nil || size > most*len(data):
+	case err != nil || int64(size) > most*int64(len(data)):
 		return nil, errDamaged
 	case size > limit:
 		return nil, tooLarge(limit)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -181,6 +182,9 @@ func TestLimitsHoldForEachValueAndBlock(t *testing.T) {
 		}
 		if got, err := read[string](bytes.NewReader(file), avrocodec.New(), ocf.WithMaxBlock(154)); err != nil || len(got) != 3 {
 			t.Errorf("%s: a block of just the limit: got %q, %v", compression, got, err)
+		}
+		if got, err := read[string](bytes.NewReader(file), avrocodec.New(), ocf.WithMaxBlock(math.MaxInt)); err != nil || len(got) != 3 {
+			t.Errorf("%s: no limit to speak of: got %q, %v", compression, got, err)
 		}
 		if _, err := read[string](bytes.NewReader(file), avrocodec.New(), ocf.WithMaxBlock(153)); !errors.Is(err, codecs.ErrLimit) {
 			t.Errorf("%s: a block above the limit: got %v", compression, err)

@@ -12,8 +12,11 @@ import (
 	"github.com/polywire/polywire/codecs/avrocodec"
 )
 
-// DefaultMaxBlock is how many bytes a block may have, stored and inflated.
-const DefaultMaxBlock = 16 << 20
+// How many bytes a block may have, stored and inflated.
+const (
+	DefaultMaxBlock = 16 << 20
+	mostMaxBlock    = 1 << 30
+)
 
 // A Reader reads the values of a container file. It is not safe for concurrent use,
 // and needs no closing.
@@ -35,8 +38,9 @@ type Reader struct {
 // A ReaderOption changes what NewReader makes.
 type ReaderOption func(*Reader)
 
-// WithMaxBlock sets how many bytes a block may have, stored and inflated, of 16 MiB by
-// default: what a Reader holds in memory at most, twice. Values have their own limit.
+// WithMaxBlock sets how many bytes a block may have, stored and inflated: 16 MiB by
+// default, 1 GiB at most. A Reader holds that much in memory, twice. Values have their
+// own limit.
 func WithMaxBlock(bytes int) ReaderOption {
 	return func(r *Reader) { r.limit = bytes }
 }
@@ -51,6 +55,7 @@ func NewReader(src io.Reader, c *avrocodec.Codec, opts ...ReaderOption) (*Reader
 	if c == nil || r.limit < 1 {
 		return nil, fail("decode", -1, errors.New("want a codec, as of avrocodec.New, and a limit of blocks above zero"))
 	}
+	r.limit = min(r.limit, mostMaxBlock)
 	if err := r.header.read(&r.in); err != nil {
 		return nil, fail("decode", r.in.offset, err)
 	}
