@@ -46,7 +46,7 @@ import (
 // Of grpcs, files in PEM: cert and key, which a node needs to listen and shows to those
 // it calls; ca, whose authorities it trusts instead of the system's; clientca,
 // with which it takes only callers with a certificate of those authorities. A
-// renewed certificate is used from the next handshake on. All that a Conn of
+// renewed certificate, or clientca, is used from the next handshake on. All that a Conn of
 // grpcs reaches it reaches by TLS.
 func Factory(opts ...Option) transport.Factory {
 	f := newFactory(opts)
@@ -157,7 +157,7 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 	var identity *tls.Config
 	if a.opts.Secure {
 		var err error
-		if identity, err = a.opts.Files.Server(a.opts.ClientCA); err != nil {
+		if identity, err = a.opts.Files.Server(a.opts.ClientCA, "h2"); err != nil {
 			return err
 		}
 	}

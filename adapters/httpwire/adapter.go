@@ -47,7 +47,7 @@ import (
 // Of https, files in PEM: cert and key, which a node needs to listen and shows to those
 // it calls; ca, whose authorities it trusts instead of the system's; clientca,
 // with which it takes only callers with a certificate of those authorities. A
-// renewed certificate is used from the next handshake on. All that a Conn of
+// renewed certificate, or clientca, is used from the next handshake on. All that a Conn of
 // https reaches it reaches by https.
 func Factory(opts ...Option) transport.Factory {
 	f := newFactory(opts)
@@ -171,7 +171,7 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 	var identity *tls.Config
 	if a.opts.Secure {
 		var err error
-		if identity, err = a.opts.Files.Server(a.opts.ClientCA); err != nil {
+		if identity, err = a.opts.Files.Server(a.opts.ClientCA, "h2", "http/1.1"); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,10 @@ package tlsfiles
 import (
 	"crypto/tls"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/polywire/polywire/internal/tlsfiles/tlstest"
 )
@@ -116,5 +119,64 @@ func TestAServerRefusesCallersItCannotTrust(t *testing.T) {
 				t.Errorf("got %v, want trust %v", got, tc.trusts)
 			}
 		})
+	}
+}
+
+func TestAuthoritiesOfCallersThatChangeCountFromTheNextHandshakeOn(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	f := Files{}
+	f.Cert, f.Key = ours.Issue(t, "localhost")
+	callers := filepath.Join(t.TempDir(), "callers.pem")
+	at := time.Now()
+	put := func(pem []byte) {
+		t.Helper()
+		if err := os.WriteFile(callers, pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(time.Minute)
+		touch(t, callers, at)
+	}
+	file := func(a *tlstest.Authority) []byte {
+		t.Helper()
+		pem, err := os.ReadFile(a.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem
+	}
+	put(file(ours))
+	server, err := f.Server(callers, "h2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller := func(a *tlstest.Authority) *tls.Config {
+		t.Helper()
+		c := Files{CA: ours.File}
+		c.Cert, c.Key = a.Issue(t, "caller")
+		client, err := c.Client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.NextProtos = []string{"h2"}
+		return client
+	}
+	one, other := caller(ours), caller(others)
+	for _, step := range []struct {
+		name       string
+		pem        []byte
+		one, other bool
+	}{
+		{"one authority", file(ours), true, false},
+		{"both", append(file(ours), file(others)...), true, true},
+		{"a file that is broken", []byte("half"), true, true},
+		{"the other alone", file(others), false, true},
+	} {
+		put(step.pem)
+		if _, err := handshake(t, one, server); (err == nil) != step.one {
+			t.Errorf("%s: the one gets %v, want let in: %v", step.name, err, step.one)
+		}
+		if _, err := handshake(t, other, server); (err == nil) != step.other {
+			t.Errorf("%s: the other gets %v, want let in: %v", step.name, err, step.other)
+		}
 	}
 }

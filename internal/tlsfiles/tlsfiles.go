@@ -2,7 +2,8 @@
 // names, so that the options ca, cert and key mean the same on every wire.
 //
 // It promises TLS 1.2 or later, verification always, and that a certificate which
-// was renewed on disk is used from the next handshake on.
+// was renewed on disk is used from the next handshake on, as are the authorities of callers. Those
+// of servers are read once: a client's configuration has no place to change them.
 package tlsfiles
 
 import (
@@ -64,9 +65,9 @@ func (f *Files) Client() (*tls.Config, error) {
 	return c, nil
 }
 
-// Server returns the configuration of a side that listens. With clientCA it takes
-// only those who show a certificate that one of its authorities signed.
-func (f *Files) Server(clientCA string) (*tls.Config, error) {
+// Server returns the configuration of a side that listens and speaks those protocols, the best one first. With
+// clientCA it takes only those who show a certificate that one of its authorities signed.
+func (f *Files) Server(clientCA string, protocols ...string) (*tls.Config, error) {
 	if f.Cert == "" {
 		return nil, invalid("listening with TLS needs a certificate: give the options cert and key")
 	}
@@ -76,13 +77,58 @@ func (f *Files) Server(clientCA string) (*tls.Config, error) {
 	}
 	c := &tls.Config{
 		MinVersion:     tls.VersionTLS12,
+		NextProtos:     protocols,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.current(), nil },
 	}
-	if clientCA != "" {
-		c.ClientAuth = tls.RequireAndVerifyClientCert
-		c.ClientCAs, err = pool("clientca", clientCA)
+	if clientCA == "" {
+		return c, nil
 	}
-	return c, err
+	callers := &authorities{file: clientCA}
+	if err := callers.read(); err != nil {
+		return nil, err
+	}
+	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, callers.last
+	each := c.Clone()
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := each.Clone()
+		now.ClientCAs = callers.current()
+		return now, nil
+	}
+	return c, nil
+}
+
+// authorities are those of callers, read again when their file has changed. While it
+// cannot be read the last good ones stand.
+type authorities struct {
+	file string
+
+	mu      sync.Mutex // guards the fields below
+	changed time.Time
+	last    *x509.CertPool
+}
+
+func (a *authorities) current() *x509.CertPool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_ = a.read()
+	return a.last
+}
+
+// read is called with mu held, or before a is shared.
+func (a *authorities) read() error {
+	info, err := os.Stat(a.file)
+	if err != nil {
+		return invalid("option clientca: %w", err)
+	}
+	if a.last != nil && info.ModTime().Equal(a.changed) {
+		return nil
+	}
+	read, err := pool("clientca", a.file)
+	if err != nil {
+		return err
+	}
+	a.last, a.changed = read, info.ModTime()
+	return nil
 }
 
 func pool(option, file string) (*x509.CertPool, error) {
