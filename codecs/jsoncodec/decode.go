@@ -246,10 +246,13 @@ func (d *decoder) entries(s *shape.Shape, v shape.Value) error {
 	w := v.SetMap(s)
 	for i := 0; ; i++ {
 		lex, err := d.next()
-		if err != nil || lex.kind == '}' {
-			return err
+		if err == nil && lex.kind == '}' {
+			return nil
 		}
-		if err := d.entry(s, &w, d.str(lex.raw)); err != nil {
+		if err == nil {
+			err = d.entry(s, &w, d.str(lex.raw))
+		}
+		if err != nil { // also of the key, as one that comes twice
 			return shape.InEntry(err, i)
 		}
 	}

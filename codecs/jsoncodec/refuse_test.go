@@ -94,7 +94,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"one name twice, escaped", new(point), `{"X":1,"\u0058":1}`, " at byte 7: one name twice in an object"},
 		{"one unknown name twice", new(point), `{"s3cret":1,"s3cret":1}`, " at byte 12: one name twice in an object"},
 		{"one name twice in what is skipped", new(point), `{"U":[{"a":1,"a":1}]}`, " at byte 13: one name twice in an object"},
-		{"one key twice", new(map[string]int), `{"a":1,"a":2}`, " at byte 7: one name twice in an object"},
+		{"one key twice", new(map[string]int), `{"a":1,"a":2}`, " [#1] at byte 7: one name twice in an object"},
 		{"one key in two texts", new(map[netip.Addr]int), `{"::1":1,"0::1":2}`, "[#1] at byte 17: two entries have one key"},
 		{"invalid UTF-8", new(string), "\"s3cret\xff\"", " at byte 7: not valid JSON"},
 		{"invalid UTF-8 in a skipped name", new(point), "{\"\xff\":1}", " at byte 2: not valid JSON"},
