@@ -162,6 +162,8 @@ func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, 
 		case unsent && again: // the peer wanted no more calls as this one began: a new connection may serve it
 		case unsent:
 			return homes.Refused, err
+		case errors.Is(err, errUnprocessed):
+			return homes.Declined, err
 		case err != nil:
 			return homes.Lost, err
 		default:
@@ -169,6 +171,9 @@ func (a *adapter) try(ctx context.Context, to *target, c *call) (homes.Outcome, 
 		}
 	}
 }
+
+// errUnprocessed is a peer's word that it did nothing with a call.
+var errUnprocessed = errors.New("the peer refused the stream, and did nothing with the call")
 
 // unreached is what it proves of a peer that ctx brought no connection to it.
 func unreached(ctx context.Context) homes.Outcome {
@@ -222,6 +227,8 @@ func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
 		return transport.ErrClosed
 	case !answered && strings.Contains(s.Message(), errOutOfUse.Error()):
 		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, errOutOfUse)
+	case !answered && s.Code() == codes.Unavailable && strings.HasSuffix(s.Message(), "RST_STREAM with error code: REFUSED_STREAM"):
+		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, errUnprocessed)
 	case !answered && (s.Code() == codes.Unavailable || s.Code() == codes.Canceled):
 		return transport.CodeUnavailable.Errorf("%s gave no answer: %s", peer.host, s.Message())
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,11 +149,17 @@ func outcomeOf(ctx context.Context, err error) homes.Outcome {
 }
 
 // unprocessed reports whether a peer of HTTP/2 says that it did nothing with a
-// request. net/http's error becomes one of this shape.
+// request. net/http's error becomes one of this shape, but for a request with a body, which it
+// would send again by itself if it were let: then its text alone tells.
 func unprocessed(err error) bool {
 	const refusedStream = 7 // RFC 9113, section 7
 	var e streamError
-	return errors.As(err, &e) && e.Code == refusedStream
+	if errors.As(err, &e) {
+		return e.Code == refusedStream
+	}
+	text := err.Error()
+	return strings.HasPrefix(text, "http2: Transport: cannot retry err [") &&
+		(strings.Contains(text, "; REFUSED_STREAM; received from peer] ") || strings.Contains(text, "graceful shutdown GOAWAY] "))
 }
 
 type streamError struct {
