@@ -109,13 +109,15 @@ func Ordered(fields []Field, lines []string, most int) []Field {
 	if len(lines) == 0 || len(fields) > most {
 		return fields
 	}
-	out := make([]Field, 0, len(fields))
+	rest := fields // not placed yet
 	for key := range Entries(lines) {
-		i := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key })
+		i := slices.IndexFunc(rest, func(f Field) bool { return f.Key == key })
 		if i >= 0 {
-			out = append(out, fields[i])
-			fields = slices.Delete(fields, i, i+1)
+			next := rest[i]
+			copy(rest[1:], rest[:i])
+			rest[0] = next
+			rest = rest[1:]
 		}
 	}
-	return append(out, fields...)
+	return fields
 }
