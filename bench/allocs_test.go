@@ -34,7 +34,7 @@ func TestAllocations(t *testing.T) {
 			to      string
 			do      func(context.Context, *transport.Message) error
 		}{
-			{"Request", 5, 0, "trip.quote", request},
+			{"Request", 4, 0, "trip.quote", request},
 			{"Send", 2, 1, "trip.log", send},
 			{"Publish to nobody", 0, 0, "trip.ended", publish},
 			{"Publish to one", 2, 1, "trip.created", publish},

@@ -59,7 +59,7 @@ type Conn struct {
 	timers  sync.Pool      // of *time.Timer, stopped, for call.Await
 
 	settlements sync.Pool // of *settlement, where reuses
-	spare       sync.Pool // of *call, for one-way calls where reuses and no middleware could keep them
+	spare       sync.Pool // of *call, where reuses and nobody could have kept it
 	base        context.Context
 	cancel      context.CancelCauseFunc // ends base, and with it every call and handler
 	counts      counters
@@ -142,6 +142,7 @@ type call struct {
 	opts  callOptions
 	env   Envelope
 	sent  atomic.Bool // env is in use
+	lent  bool        // the adapter has asked for Caller
 	// replies takes what a Gather collects; nil for the other operations.
 	replies func(*Envelope)
 	answers []func(*Message) (*Message, error) // of OnAnswer
@@ -152,7 +153,7 @@ func newCall(c *Conn) *call { return &call{conn: c} }
 
 // reset makes c good for another call, which overwrites all that is left.
 func (c *call) reset() {
-	c.callCtx, c.opts, c.watched = callCtx{}, callOptions{}, observers{}
+	c.callCtx, c.opts, c.watched, c.lent = callCtx{}, callOptions{}, observers{}, false
 	c.sent.Store(false)
 }
 
@@ -183,6 +184,23 @@ func (c *call) Await(done <-chan struct{}) error {
 		c.end(context.DeadlineExceeded)
 	}
 	return c.Err()
+}
+
+// Caller returns the ctx that the verb was called with, and whether that ends at
+// c's deadline too. An adapter over a library that derives a context for each call finds it by assertion: those of
+// package context end what is derived from them at far less cost than c. Who uses it ends the call at
+// the deadline and at Close, and keeps neither c nor the envelope, as Adapter has it of KeepsNothing.
+// It is nil where c may end otherwise, as by Future.Cancel.
+func (c *call) Caller() (ctx context.Context, timed bool) {
+	c.mu.Lock()
+	watched := c.watch != nil
+	c.mu.Unlock()
+	if watched {
+		return nil, false
+	}
+	c.lent = true
+	due, bounded := c.parent.Deadline()
+	return c.parent, bounded && due.Equal(c.deadline)
 }
 
 // timer returns a timer that fires after d, and goes back to timers.
@@ -237,7 +255,7 @@ func (c *Conn) invoke(ctx context.Context, op string, msg *Message, opts []CallO
 // done ends a call whose verb returns.
 func (c *Conn) done(call *call, op string) {
 	watched := call.end(context.Canceled)
-	if c.reuses && call.passedOn() && (op == opSend || op == opPublish) && !watched {
+	if c.reuses && call.passedOn() && (op == opSend || op == opPublish || call.lent) && !watched {
 		call.reset()
 		c.spare.Put(call)
 	}
@@ -432,6 +450,12 @@ func (c *Conn) received(reply *Envelope) (*Message, error) {
 	}
 	if len(reply.Body) > c.maxBody {
 		return nil, CodeResourceExhausted.Errorf("reply of %d bytes: at most %d", len(reply.Body), c.maxBody)
+	}
+	if reply.ID == "" { // which a wire need not carry, as nobody there has seen it, nor the time
+		reply.ID = c.ids.ID()
+	}
+	if reply.Time.IsZero() {
+		reply.Time = time.Now()
 	}
 	return &reply.Message, nil
 }

@@ -82,6 +82,9 @@ func (e *Envelope) SetField(key, value string) bool {
 	if e.Header.Len() >= maxHeaderFields+deadLetterFields || checkField(key, value) != nil {
 		return false
 	}
+	if e.Header.fields == nil {
+		e.Header.fields = make([]headerField, 0, 4) // most messages have a few
+	}
 	e.Header.Add(key, value)
 	return true
 }

@@ -100,6 +100,7 @@ func newInbound(b *binding, d Delivery) *inbound {
 // prepare makes the message and the ctx of one attempt.
 func (in *inbound) prepare() {
 	in.msg = in.env.Message
+	in.msg.Header = in.msg.Header.Clone() // what one attempt adds, the next must not write over
 	in.msg.in, in.msg.Attempt = in, in.attempt
 	if in.lasts() {
 		in.msg.Timeout = defaultTimeout

@@ -7,13 +7,13 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-// An exchange is one request with room for its reply, in one allocation.
+// An Exchange is one request with room for its reply, for Router.RequestIn. It is used once.
 //
 //	pending ──▶ answered    by the handler, or by who knows that none will answer
 //	   └──────▶ abandoned   by the caller, whose ctx ended
-type exchange struct {
+type Exchange struct {
 	delivery
-	room  [128]byte // for a small body
+	room  [2][128]byte // for a small body, there and back
 	state atomic.Uint32
 	back  transport.Envelope // written before done is signalled, if err is nil
 	err   error              // likewise
@@ -30,8 +30,13 @@ const (
 // nothing that e refers to. A full queue refuses it with CodeResourceExhausted. When ctx ends first the reply is dropped, and
 // Context of the delivery ends with it.
 func (r *Router) Request(ctx context.Context, e *transport.Envelope) (*transport.Envelope, error) {
-	x := &exchange{done: r.signal()}
-	detach(e, x.room[:])
+	return r.RequestIn(ctx, e, &Exchange{})
+}
+
+// RequestIn is Request in memory of the caller's, which holds the reply.
+func (r *Router) RequestIn(ctx context.Context, e *transport.Envelope, x *Exchange) (*transport.Envelope, error) {
+	x.done = r.signal()
+	detach(e, x.room[0][:])
 	e.Kind, e.ReplyAddress = transport.KindQueue, replyHere
 	x.env, x.ctx, x.answer = e, ctx, x
 	if err := r.send(ctx, &x.delivery, false); err != nil {
@@ -67,7 +72,7 @@ func await(ctx context.Context, done <-chan struct{}) error {
 }
 
 // result is called once done was read.
-func (x *exchange) result() (*transport.Envelope, error) {
+func (x *Exchange) result() (*transport.Envelope, error) {
 	x.q.r.signals.Put(x.done)
 	if x.err != nil {
 		return nil, x.err
@@ -75,18 +80,18 @@ func (x *exchange) result() (*transport.Envelope, error) {
 	return &x.back, nil
 }
 
-func (x *exchange) reply(_ *delivery, e *transport.Envelope) {
+func (x *Exchange) reply(_ *delivery, e *transport.Envelope) {
 	if !x.state.CompareAndSwap(pending, answered) {
 		return // late: the caller is gone
 	}
 	if e != nil {
-		copyEnvelope(&x.back, e, nil)
+		copyEnvelope(&x.back, e, x.room[1][:])
 	}
 	x.back.Kind, x.back.ReplyAddress = transport.KindReply, ""
 	x.done <- struct{}{}
 }
 
-func (x *exchange) lost(err error) {
+func (x *Exchange) lost(err error) {
 	if x.state.CompareAndSwap(pending, answered) {
 		x.err = err
 		x.done <- struct{}{}
