@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"github.com/polywire/polywire/transport"
@@ -100,13 +99,16 @@ type knownStream struct {
 
 func (s *knownStream) Context() context.Context { return s.ctx }
 
-// shown gives a call to host the credentials of this process, for that peer alone.
-func (a *adapter) shown(ctx context.Context, host string) (context.Context, error) {
-	value, err := a.setup.Access.Prove(ctx, a.opts.Scheme+"://"+host, a.opts.Secure)
-	if err != nil || value == "" {
-		return ctx, err
+// shown adds the credentials of this process to the metadata of a call to a peer, for that alone.
+func (a *adapter) shown(ctx context.Context, pairs []string, to *target) ([]string, error) {
+	if !a.setup.Access.Shows() {
+		return pairs, nil
 	}
-	return metadata.AppendToOutgoingContext(ctx, authorization, value), nil
+	value, err := a.setup.Access.Prove(ctx, a.opts.Scheme+"://"+to.name(), a.opts.Secure)
+	if err != nil || value == "" {
+		return pairs, err
+	}
+	return append(pairs, authorization, value), nil
 }
 
 // checkCredentials refuses at once what would fail with every call.

@@ -85,6 +85,9 @@ type adapter struct {
 	attached *attach.Node                  // bindings, and links to where they come from
 	calls    *pool                         // for messages
 	streams  *pool                         // for streams and settlements, which must not wait for calls
+	received grpc.CallOption               // limit of answers to requests
+	mappings sync.Pool                     // of *mapping
+	methods  *names                        // of destinations
 	base     context.Context
 	cancel   context.CancelFunc // ends base, and with it what spawn started
 	opening  context.Context    // of attempts to make links; ends as Close begins
@@ -106,7 +109,9 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 			return nil, err
 		}
 	}
-	a := &adapter{opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{})}
+	a := &adapter{
+		opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{}), received: received(s.MaxBody), methods: newNames(),
+	}
 	if err = a.checkCredentials(); err != nil {
 		return nil, err
 	}
@@ -171,6 +176,10 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 
 func (a *adapter) Features() transport.Features { return features() }
 
+// KeepsNothing tells the core that it may reuse what it passes: the router copies, messages are written
+// within the call, and gRPC derives what it keeps longer from what the caller gave.
+func (a *adapter) KeepsNothing() bool { return true }
+
 // Addr is where the node listens; empty when it does not.
 func (a *adapter) Addr() string {
 	if a.node == nil {
@@ -189,7 +198,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 	case only == nil:
 		return a.attached.Trouble()
 	}
-	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around}
+	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around} // of a stranger, maybe
 	if err := a.call(ctx, only, c, &transport.Envelope{Idempotent: true}); err != nil {
 		return err
 	}
@@ -216,6 +225,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	a.closed = true
 	a.mu.Unlock()
 	a.shut()
+	a.calls.cut()
 	if a.node != nil {
 		a.node.stopListening()
 	}

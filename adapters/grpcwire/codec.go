@@ -13,16 +13,22 @@ type payload struct {
 
 	// Of one to be sent: data stays as it is, so that it is not copied.
 	owned bool
+	one   [1]mem.Buffer // what is sent, or of one that is received and borrowed: what holds data
 
-	// Of one to be received: data is to lie where it came, until free is called.
+	// Of one to be received: data is to lie where it came, until free is called, or in room if it fits.
 	borrow bool
-	held   mem.BufferSlice
+	room   []byte
 }
 
 func (p *payload) free() {
-	p.held.Free()
-	p.held, p.data = nil, nil
+	if p.one[0] != nil {
+		p.one[0].Free()
+	}
+	p.one[0], p.data = nil, nil
 }
+
+// A nothing is received where no message is to come: who sends one is refused.
+type nothing struct{}
 
 // A passThrough is the codec of every call and stream of this package. It also
 // writes and reads generated messages, which health and reflection are made of.
@@ -34,10 +40,13 @@ func (passThrough) Name() string { return subtypeProto }
 func (passThrough) Marshal(v any) (mem.BufferSlice, error) {
 	switch v := v.(type) {
 	case *payload:
-		if v.owned {
-			return mem.BufferSlice{mem.SliceBuffer(v.data)}, nil
+		if !v.owned {
+			return mem.BufferSlice{mem.Copy(v.data, mem.DefaultBufferPool())}, nil
 		}
-		return mem.BufferSlice{mem.Copy(v.data, mem.DefaultBufferPool())}, nil
+		if v.one[0] == nil { // else sent before, and maybe still read
+			v.one[0] = mem.SliceBuffer(v.data)
+		}
+		return v.one[:], nil
 	case proto.Message:
 		b, err := proto.Marshal(v)
 		return mem.BufferSlice{mem.SliceBuffer(b)}, err
@@ -51,10 +60,15 @@ func (passThrough) Unmarshal(data mem.BufferSlice, v any) error {
 		switch {
 		case v.borrow && len(data) == 1:
 			data.Ref()
-			v.held, v.data = data, data[0].ReadOnlyData()
+			v.one[0], v.data = data[0], data[0].ReadOnlyData()
+		case data.Len() <= len(v.room):
+			n := data.CopyTo(v.room)
+			v.data = v.room[:n:n]
 		default:
 			v.data = data.Materialize()
 		}
+		return nil
+	case nothing:
 		return nil
 	case proto.Message:
 		return proto.Unmarshal(data.Materialize(), v)

@@ -44,6 +44,7 @@ type conn struct {
 	ready chan struct{} // closed by run, when err is set or the connection can be used
 	err   error
 	lost  chan struct{} // closed by run, when it is out of use
+	ours  atomic.Bool   // a node has answered
 
 	dialed atomic.Bool // it has its one connection
 
@@ -51,8 +52,9 @@ type conn struct {
 	users int
 	gone  bool
 
-	noting sync.Mutex // guards why
+	noting sync.Mutex // guards the fields below
 	why    error      // the first failure of the network
+	raw    net.Conn   // once there is one
 }
 
 func newPool(a *adapter, trust *tls.Config) *pool {
@@ -195,12 +197,17 @@ func (c *conn) options() []grpc.DialOption {
 				c.note(err)
 				return nil, err
 			}
+			c.noting.Lock()
+			c.raw = raw
+			c.noting.Unlock()
 			return &notedConn{raw, c}, nil
 		}),
 		grpc.WithUserAgent("polywire"),
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithDisableHealthCheck(), grpc.WithNoProxy(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithMaxHeaderListSize(uint32(l.headers)), //nolint:gosec // a constant
+		// Windows that adapt would cost a ping each way with nearly every call.
+		grpc.WithStaticStreamWindowSize(l.window), grpc.WithStaticConnWindowSize(4 * l.window),
 		// Servers of strangers take a ping every five minutes, and none without a stream.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: l.answer}),
 	}
@@ -241,6 +248,19 @@ func (p *pool) retire(to *target) {
 	p.mu.Unlock()
 	if unused {
 		p.a.spawn(c.close) // else the pool's own close does it
+	}
+}
+
+// cut ends at once what is under way by any connection, where close might first wait for a peer that takes nothing.
+func (p *pool) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.all {
+		c.noting.Lock()
+		if c.raw != nil {
+			_ = c.raw.Close() // gRPC notices
+		}
+		c.noting.Unlock()
 	}
 }
 

@@ -26,7 +26,8 @@ func pairs(e *transport.Envelope) [][2]string {
 
 func FuzzMetadataIsTakenAndGivenBack(f *testing.F) {
 	f.Add("tenant", "x", "sig-bin", "\x00\x01", "polywire-header", "a=%0,b=c%2C")
-	f.Add("polywire-message", "id,src,2026-01-02T03:04:05Z", "polywire-order", "b,a", "polywire-param", "a=b")
+	f.Add("polywire-message", "id,src,1767323045000000000,1500,b,a", "b", "x", "polywire-param", "a=b")
+	f.Add("polywire-message", "id,src", "polywire-order", "b,a", "polywire-idempotent", "1")
 	f.Add("polywire-reply", "x", "polywire-code", "internal", "grpc-status", "3")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2, k3, v3 string) {
 		md := metadata.MD{strings.ToLower(k1): {v1}, strings.ToLower(k2): {v2, v1}, strings.ToLower(k3): {v3}}
@@ -39,6 +40,9 @@ func FuzzMetadataIsTakenAndGivenBack(f *testing.F) {
 		}
 		var h head // what was taken can be written
 		h.put(e)
+		if h.ours {
+			h.add(messageKey, h.message(e, e.Timeout))
+		}
 		again := &transport.Envelope{}
 		if err := takeFields(metadata.Pairs(h.before...), nil, again); err != nil {
 			t.Fatal(err)

@@ -3,7 +3,9 @@ package grpcwire
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/metadata"
 
@@ -13,7 +15,7 @@ import (
 
 // Keys of metadata that polywire gives a meaning.
 const (
-	messageKey = "polywire-message" // id, source and time of a message, escaped; only our own peers send it
+	messageKey = "polywire-message" // id, source and times of a message, and the order of its fields; only our own peers send it
 	listKey    = "polywire-header"  // application fields that metadata cannot carry under their own keys
 	orderKey   = "polywire-order"   // keys of the application's fields in order, where metadata does not keep it
 	paramKey   = "polywire-param"
@@ -36,6 +38,8 @@ const (
 	maxFieldBytes = 17 << 10
 )
 
+const maxSeconds = 9e9 // from 1970: times beyond have no nanoseconds that fit a number
+
 // travels reports whether one of Envelope.Fields is metadata of its own, under its own key.
 func travels(key string) bool {
 	switch key {
@@ -50,52 +54,81 @@ func travels(key string) bool {
 type head struct {
 	before, behind []string
 	reply          bool
+	ours           bool // goes with a messageKey, which tells the order too
+	unsorted       bool // the application's fields are in another order than metadata has them in
 }
 
-// put adds what e holds besides its destination, time left, content type, body and error.
+func (h *head) add(key, value string) { h.before = append(h.before, key, value) }
+
+// addText adds a text that may be anything; empty is none.
+func (h *head) addText(key, value string) {
+	if value != "" {
+		h.add(key, fieldtext.Escape(value))
+	}
+}
+
+// put adds what e holds besides its destination, id, source, times, content type, body and error.
 func (h *head) put(e *transport.Envelope) {
-	var id, source, sent string
-	own, kv := false, h.before
-	for key, value := range e.Fields() {
-		switch {
-		case key == "polywire-id":
-			id = value
-		case key == "polywire-source":
-			source = value
-		case key == "polywire-time":
-			sent = value
-		case key == paramKey:
-			name, v, _ := strings.Cut(value, "=")
-			kv = append(kv, paramKey, fieldtext.Escape(name)+"="+fieldtext.Escape(v))
-		case key == "polywire-correlation-id" && fieldtext.Plain(value):
-			kv = append(kv, correlationKey, value)
-		case strings.HasPrefix(key, ownPrefix):
-			if travels(key) {
-				kv = append(kv, key, fieldtext.Escape(value))
-			}
-		case key == "traceparent" || key == "tracestate":
-			if fieldtext.Plain(value) {
-				kv = append(kv, key, value)
-			}
-		default:
-			own = true
+	h.ours = e.ID != ""
+	h.addText("polywire-reply-to", e.ReplyTo)
+	if fieldtext.Plain(e.CorrelationID) {
+		h.add(correlationKey, e.CorrelationID)
+	} else {
+		h.addText("polywire-correlation-id", e.CorrelationID)
+	}
+	h.addText("polywire-accept", e.Accept)
+	h.addText("polywire-key", e.Key)
+	if e.Idempotent {
+		h.add("polywire-idempotent", "1")
+	}
+	h.addText("polywire-responder", e.Responder)
+	parent, state := e.Trace()
+	if fieldtext.Plain(parent) {
+		h.add("traceparent", parent)
+	}
+	if fieldtext.Plain(state) {
+		h.add("tracestate", state)
+	}
+	for name, values := range e.Params {
+		for _, v := range values {
+			h.add(paramKey, fieldtext.Escape(name)+"="+fieldtext.Escape(v))
 		}
 	}
-	if id != "" {
-		kv = append(kv, messageKey, fieldtext.Escape(id)+","+fieldtext.Escape(source)+","+sent)
-	}
-	h.before = kv
-	if own {
-		h.putApplication(e.Header)
-	}
+	h.putApplication(e.Header)
 }
 
 // putApplication adds the application's fields: under their own keys where
 // metadata carries them, else in the list of escaped ones.
 func (h *head) putApplication(fields transport.Header) {
-	var plain, trailers, listed, order []string
+	start, last := len(h.before), ""
 	for key, value := range fields.All() {
-		order = append(order, key)
+		wire, ok := metadataValue(key, value)
+		if !ok || h.reply && strings.HasPrefix(key, trailerPrefix) {
+			h.before, h.unsorted = h.before[:start], false
+			h.putMixed(fields)
+			break
+		}
+		h.add(key, wire)
+		h.unsorted = h.unsorted || key < last
+		last = key
+	}
+	if h.unsorted && !h.ours {
+		h.add(orderKey, strings.Join(keysOf(fields), ","))
+	}
+}
+
+func keysOf(fields transport.Header) []string {
+	keys := make([]string, 0, fields.Len())
+	for key := range fields.All() {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// putMixed adds fields of which some go behind the message, or in the list.
+func (h *head) putMixed(fields transport.Header) {
+	var plain, trailers, listed []string
+	for key, value := range fields.All() {
 		name, behind := strings.CutPrefix(key, trailerPrefix)
 		if behind = behind && h.reply; !behind {
 			name = key
@@ -103,21 +136,51 @@ func (h *head) putApplication(fields transport.Header) {
 		wire, ok := metadataValue(name, value)
 		switch {
 		case !ok || !native(fields, key, name):
-			h.before = append(h.before, listKey, key+"="+fieldtext.Escape(value))
+			h.add(listKey, key+"="+fieldtext.Escape(value))
 			listed = append(listed, key)
 		case behind:
 			h.behind = append(h.behind, name, wire)
 			trailers = append(trailers, key)
 		default:
-			h.before = append(h.before, key, wire)
+			h.add(key, wire)
 			plain = append(plain, key)
 		}
 	}
 	slices.Sort(plain)
 	slices.Sort(trailers)
-	if !slices.Equal(order, slices.Concat(plain, trailers, listed)) {
-		h.before = append(h.before, orderKey, strings.Join(order, ","))
+	h.unsorted = !slices.Equal(keysOf(fields), slices.Concat(plain, trailers, listed))
+}
+
+// message is the value of messageKey, for e: what differs with each message is one field, since each costs both ends.
+// left is the time that is left, where grpc-timeout does not tell it. A reply has neither id nor time, so that
+// the value is the same each time, which costs next to nothing.
+func (h *head) message(e *transport.Envelope, left time.Duration) string {
+	var room [256]byte
+	b := room[:0]
+	if !h.reply {
+		b = append(b, fieldtext.Escape(e.ID)...)
 	}
+	b = append(append(b, ','), fieldtext.Escape(e.Source)...)
+	switch {
+	case !h.reply:
+		if b = append(b, ','); -maxSeconds < e.Time.Unix() && e.Time.Unix() < maxSeconds {
+			b = strconv.AppendInt(b, e.Time.UnixNano(), 10)
+		}
+	case h.unsorted:
+		b = append(b, ',')
+	}
+	if left > 0 || h.unsorted {
+		b = append(b, ',')
+	}
+	if left > 0 {
+		b = strconv.AppendInt(b, int64((left+time.Microsecond-1)/time.Microsecond), 10)
+	}
+	if h.unsorted {
+		for key := range e.Header.All() {
+			b = append(append(b, ','), key...)
+		}
+	}
+	return string(b)
 }
 
 // native reports whether metadata carries all values of a key, by name: they stay together, in order.
@@ -164,8 +227,12 @@ func reserved(key string) bool {
 // takeFields reads metadata into e: fields of polywire, then the
 // application's under their own keys, sorted, then the escaped ones in order.
 func takeFields(md, trailer metadata.MD, e *transport.Envelope) error {
-	takeMessage(md[messageKey], e)
-	found := takeMetadata(nil, md, "", e)
+	order := md[orderKey]
+	if told := takeMessage(md[messageKey], e); told != "" {
+		order = []string{told}
+	}
+	var room [8]fieldtext.Field
+	found := takeMetadata(room[:0], md, "", e)
 	found = takeMetadata(found, trailer, trailerPrefix, e)
 	for entry := range fieldtext.Entries(md[listKey]) {
 		key, v, _ := strings.Cut(entry, "=")
@@ -174,7 +241,7 @@ func takeFields(md, trailer metadata.MD, e *transport.Envelope) error {
 		}
 	}
 	size := 0
-	for _, f := range fieldtext.Ordered(found, md[orderKey], 4*maxFields) {
+	for _, f := range fieldtext.Ordered(found, order, 4*maxFields) {
 		size += len(f.Key) + len(f.Value)
 		if e.Header.Len() >= maxFields || size > maxFieldBytes {
 			return transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
@@ -184,21 +251,32 @@ func takeFields(md, trailer metadata.MD, e *transport.Envelope) error {
 	return nil
 }
 
-// takeMessage reads what our own peers say of every message.
-func takeMessage(values []string, e *transport.Envelope) {
+// takeMessage reads what our own peers say of every message, and returns the list of keys that tells the order of fields.
+func takeMessage(values []string, e *transport.Envelope) (order string) {
 	if len(values) == 0 {
-		return
+		return ""
 	}
 	id, rest, _ := strings.Cut(values[0], ",")
-	source, sent, _ := strings.Cut(rest, ",")
+	source, rest, _ := strings.Cut(rest, ",")
+	sent, rest, _ := strings.Cut(rest, ",")
+	left, order, _ := strings.Cut(rest, ",")
 	e.SetField("polywire-id", fieldtext.Unescape(id))
 	e.SetField("polywire-source", fieldtext.Unescape(source))
-	e.SetField("polywire-time", sent)
+	if sent != "" {
+		if ns, err := strconv.ParseInt(sent, 10, 64); err == nil {
+			e.Time = time.Unix(0, ns).UTC()
+		}
+	}
+	if left != "" {
+		us, _ := strconv.ParseUint(left, 10, 40)         // 0, which is none, where it is no number
+		e.Timeout = time.Duration(us) * time.Microsecond //nolint:gosec // 40 bits
+	}
+	return order
 }
 
-// takeMetadata appends the application's fields among md to found, their keys after prefix, and gives e the others.
+// takeMetadata appends the application's fields among md to found, sorted, their keys after prefix, and gives e the others.
 func takeMetadata(found []fieldtext.Field, md metadata.MD, prefix string, e *transport.Envelope) []fieldtext.Field {
-	own := make([]string, 0, len(md))
+	start := len(found)
 	for key, values := range md {
 		switch {
 		case strings.HasPrefix(key, ownPrefix):
@@ -206,18 +284,20 @@ func takeMetadata(found []fieldtext.Field, md metadata.MD, prefix string, e *tra
 		case key == correlationKey && prefix == "":
 			e.SetField("polywire-correlation-id", values[0])
 		case !reserved(key):
-			own = append(own, key)
+			found = appendValues(found, prefix+key, values)
 		}
 	}
-	slices.Sort(own)
-	for _, key := range own {
-		binary := strings.HasSuffix(key, binarySuffix)
-		for _, v := range md[key] {
-			if binary {
-				v = base64.RawStdEncoding.EncodeToString([]byte(v))
-			}
-			found = append(found, fieldtext.Field{Key: prefix + key, Value: v})
+	slices.SortStableFunc(found[start:], func(a, b fieldtext.Field) int { return strings.Compare(a.Key, b.Key) })
+	return found
+}
+
+func appendValues(found []fieldtext.Field, key string, values []string) []fieldtext.Field {
+	binary := strings.HasSuffix(key, binarySuffix)
+	for _, v := range values {
+		if binary {
+			v = base64.RawStdEncoding.EncodeToString([]byte(v))
 		}
+		found = append(found, fieldtext.Field{Key: key, Value: v})
 	}
 	return found
 }
@@ -240,6 +320,7 @@ const (
 	typeProto      = "application/protobuf"
 	subtypeUnknown = "octet-stream"
 	wireType       = "application/grpc"
+	typePrefix     = "application/"
 )
 
 // subtypeOf is the content-subtype for a body of a media type, and whether it says all.
@@ -247,11 +328,11 @@ func subtypeOf(mediaType string) (string, bool) {
 	if mediaType == typeProto {
 		return subtypeProto, true
 	}
-	sub, ok := strings.CutPrefix(mediaType, "application/")
+	sub, ok := strings.CutPrefix(mediaType, typePrefix)
 	switch {
 	case mediaType == "":
 		return subtypeProto, false // what servers of strangers take
-	case !ok || sub == "" || strings.Trim(sub, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" || typeOf(sub) != mediaType:
+	case !ok || sub == "" || strings.Trim(sub, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" || !isType(sub, mediaType):
 		return subtypeUnknown, false
 	}
 	return sub, true
@@ -264,8 +345,26 @@ func typeOf(subtype string) string {
 		return typeProto
 	case "msgpack", "x-msgpack":
 		return "application/vnd.msgpack"
+	case subtypeUnknown: // this and what follows are the usual ones, which need not be made each time
+		return typePrefix + subtypeUnknown
+	case "json":
+		return "application/json"
+	case "xml":
+		return "application/xml"
+	case "avro":
+		return "application/avro"
 	}
-	return "application/" + subtype
+	return typePrefix + subtype
+}
+
+// isType reports whether typeOf(subtype) is mediaType.
+func isType(subtype, mediaType string) bool {
+	switch subtype {
+	case "", subtypeProto, "msgpack", "x-msgpack":
+		return typeOf(subtype) == mediaType
+	}
+	sub, ok := strings.CutPrefix(mediaType, typePrefix)
+	return ok && sub == subtype
 }
 
 // subtypeIn is the content-subtype in a content-type of gRPC.

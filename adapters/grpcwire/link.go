@@ -32,13 +32,13 @@ type clientStream struct {
 func (a *adapter) newStream(ctx context.Context, c *conn, method string, first []byte) (*clientStream, error) {
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: method == busAttach}
 	s := &clientStream{a: a, c: c}
-	s.ctx, s.cancel = context.WithCancel(withMetadata(ctx, messageKey, ""))
-	shown, err := a.shown(s.ctx, c.to.name())
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	pairs, err := a.shown(s.ctx, []string{messageKey, ""}, c.to)
 	if err != nil {
 		s.done()
 		return nil, err
 	}
-	s.ClientStream, err = c.cc.NewStream(shown, desc, method, grpc.ForceCodecV2(passThrough{}), received(a.setup.MaxBody+a.limits.around+a.limits.batch))
+	s.ClientStream, err = c.cc.NewStream(withMetadata(s.ctx, pairs...), desc, method, grpc.ForceCodecV2(passThrough{}), received(a.setup.MaxBody+a.limits.around+a.limits.batch))
 	if err == nil {
 		err = s.SendMsg(&payload{data: first, owned: true})
 	}

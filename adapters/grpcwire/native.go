@@ -48,7 +48,8 @@ func (r *registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 // native is where every stream comes in that is not of the bus, health or reflection.
 func (n *node) native(serve grpc.StreamHandler) grpc.StreamHandler {
 	return func(srv any, stream grpc.ServerStream) error {
-		v := n.visit(stream)
+		v := visitOf(stream.Context())
+		v.stream = stream
 		if !n.enter() {
 			return v.statusError(transport.ErrClosed)
 		}

@@ -22,15 +22,17 @@ import (
 
 // A node is the face of a router to other processes.
 type node struct {
-	a        *adapter
-	listener net.Listener
-	server   *grpc.Server
-	health   *checkup
-	closing  chan struct{} // closed by close; long answers end then
-	open     chan struct{} // holds one for each connection
-	stop     func()        // starts GracefulStop, once
-	leaving  atomic.Bool
-	serving  sync.WaitGroup
+	a            *adapter
+	listener     net.Listener
+	server       *grpc.Server
+	health       *checkup
+	closing      chan struct{} // closed by close; long answers end then
+	open         chan struct{} // holds one for each connection
+	stop         func()        // starts GracefulStop, once
+	leaving      atomic.Bool
+	serving      sync.WaitGroup
+	timers       sync.Pool // of boundedCtx
+	destinations *names    // of methods
 
 	mu     sync.Mutex // guards closed, and adding to serving
 	closed bool
@@ -38,7 +40,7 @@ type node struct {
 
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
-	n := &node{a: a, closing: make(chan struct{}), health: newCheckup()}
+	n := &node{a: a, closing: make(chan struct{}), health: newCheckup(), destinations: newNames()}
 	n.open = make(chan struct{}, a.opts.Connections)
 	n.listener = &limitListener{Listener: l, free: n.open}
 	n.server = grpc.NewServer(n.options(identity)...)
@@ -65,6 +67,8 @@ func (n *node) options(identity *tls.Config) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(passThrough{}),
 		grpc.UnknownServiceHandler(n.serve),
+		grpc.InTapHandle(n.come),
+		grpc.StaticStreamWindowSize(l.window), grpc.StaticConnWindowSize(4 * l.window),
 		grpc.MaxConcurrentStreams(uint32(l.streams)), //nolint:gosec // a constant
 		grpc.MaxHeaderListSize(uint32(l.headers)),    //nolint:gosec // a constant
 		grpc.MaxRecvMsgSize(min(n.a.setup.MaxBody+l.around, math.MaxInt32)), grpc.MaxSendMsgSize(math.MaxInt32),

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	v1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -120,8 +119,7 @@ func (m *mirror) FindDescriptorByName(name protoreflect.FullName) (protoreflect.
 // own is where every call and stream of health and reflection comes in. Whoever reaches the node may see whether it
 // lives; what it offers is told to those who may ask polywire.describe. The caller calls leave when it has ended.
 func (n *node) own(ctx context.Context, service string) (leave func(), err error) {
-	v := &visit{n: n, ctx: ctx}
-	v.md, _ = metadata.FromIncomingContext(ctx)
+	v := visitOf(ctx)
 	if !n.enter() {
 		return nil, v.refusal(transport.ErrClosed)
 	}

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/tap"
 
 	"github.com/polywire/polywire/internal/fieldtext"
+	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
 )
@@ -22,34 +25,51 @@ const (
 	maxID          = 128
 )
 
-// A visit is one call or stream that this node serves.
+// A visit is one call or stream that this node serves. It is the ctx of what gRPC makes
+// for the stream, so that it is found there.
 type visit struct {
-	n      *node
-	stream grpc.ServerStream
-	ctx    context.Context
-	method string
-	md     metadata.MD
-	ours   bool             // a Conn of polywire calls
-	peer   *access.Identity // set by authenticate
-	in     payload          // of a call that takes one message
-	rest   payload          // what may come after that
+	context.Context // as gRPC made it
+	n               *node
+	stream          grpc.ServerStream
+	ctx             context.Context // of the stream
+	method          string
+	md              metadata.MD        // gRPC's own, not to be written to
+	ours            bool               // a Conn of polywire calls
+	peer            *access.Identity   // set by authenticate
+	in              payload            // of a call that takes one message
+	env             transport.Envelope // of a native call, as all that follows
+	exchange        router.Exchange
+	bound           boundedCtx
+	out             payload
+	values          [2]string // in the head of its answer
 }
 
-// visit begins one.
-func (n *node) visit(stream grpc.ServerStream) *visit {
-	ctx := stream.Context()
-	v := &visit{n: n, stream: stream, ctx: ctx}
-	v.md, _ = metadata.FromIncomingContext(ctx)
-	v.ours = len(v.md[messageKey]) > 0
-	if s := grpc.ServerTransportStreamFromContext(ctx); s != nil {
-		v.method = s.Method()
+// come begins a visit. It runs on the goroutine that reads the connection. That is where
+// gRPC shows metadata without a copy of it.
+func (n *node) come(ctx context.Context, info *tap.Info) (context.Context, error) {
+	return &visit{Context: ctx, n: n, method: info.FullMethodName, md: info.Header, ours: len(info.Header[messageKey]) > 0}, nil
+}
+
+type visitKey struct{}
+
+func (v *visit) Value(key any) any {
+	if key == (visitKey{}) {
+		return v
 	}
+	return v.Context.Value(key)
+}
+
+// visitOf returns the visit of a call or stream, by its ctx.
+func visitOf(ctx context.Context) *visit {
+	v := ctx.Value(visitKey{}).(*visit) // which come made of every ctx of this server
+	v.ctx = ctx
 	return v
 }
 
 // serve is where every call and stream comes in that is not of health or reflection.
 func (n *node) serve(_ any, stream grpc.ServerStream) error {
-	v := n.visit(stream)
+	v := visitOf(stream.Context())
+	v.stream = stream
 	if !n.enter() {
 		return v.statusError(transport.ErrClosed)
 	}
@@ -80,6 +100,26 @@ func (v *visit) route() error {
 		return v.attach()
 	}
 	return v.request()
+}
+
+func (n *node) destinationOf(method string) (string, error) {
+	if destination, ok := n.destinations.get(method); ok {
+		return destination, nil
+	}
+	destination, err := destinationOf(method)
+	if err == nil {
+		n.destinations.put(method, destination)
+	}
+	return destination, err
+}
+
+func (a *adapter) methodOf(destination string) string {
+	method, ok := a.methods.get(destination)
+	if !ok {
+		method = methodOf(destination)
+		a.methods.put(destination, method)
+	}
+	return method
 }
 
 // destinationOf is the destination that a method stands for; a method has one dot less, so that no two stand for the same.
@@ -113,8 +153,7 @@ func (v *visit) receive(in *payload) error {
 	if err := v.stream.RecvMsg(in); err != nil {
 		return err
 	}
-	v.rest = payload{}
-	switch err := v.stream.RecvMsg(&v.rest); {
+	switch err := v.stream.RecvMsg(nothing{}); {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
@@ -125,7 +164,7 @@ func (v *visit) receive(in *payload) error {
 
 // request serves a method that stands for a destination.
 func (v *visit) request() error {
-	destination, err := destinationOf(v.method)
+	destination, err := v.n.destinationOf(v.method)
 	if err != nil {
 		return err
 	}
@@ -137,29 +176,67 @@ func (v *visit) request() error {
 	if err := v.receive(in); err != nil {
 		return err
 	}
-	e := &transport.Envelope{Kind: transport.KindQueue, Peer: v.peer}
+	e := &v.env
+	e.Kind, e.Peer = transport.KindQueue, v.peer
 	e.Destination, e.Body = destination, in.data
-	if len(e.Body) > v.n.a.setup.MaxBody {
-		in.free()
-		return tooLarge(v.n.a.setup.MaxBody)
-	}
-	e.SetField(typeKey, mediaType(v.md, typeProto))
-	err = takeFields(v.md, nil, e)
-	if err == nil {
-		err = v.complete(e)
-	}
-	if err != nil {
+	if err := v.read(e); err != nil {
 		in.free()
 		return err
 	}
-	ctx, cancel := v.timed(e)
-	defer cancel()
-	reply, err := v.n.a.router.Request(ctx, e)
+	reply, err := v.n.a.router.RequestIn(v.bounded(e), e, &v.exchange)
 	in.free() // the router took its copy
 	if err != nil {
 		return err
 	}
 	return v.answer(reply)
+}
+
+// read completes e by what is in metadata.
+func (v *visit) read(e *transport.Envelope) error {
+	if len(e.Body) > v.n.a.setup.MaxBody {
+		return tooLarge(v.n.a.setup.MaxBody)
+	}
+	e.SetField(typeKey, mediaType(v.md, typeProto))
+	if err := takeFields(v.md, nil, e); err != nil {
+		return err
+	}
+	return v.complete(e)
+}
+
+// bounded is timed for the router's wait for an answer, which needs no context of its own.
+func (v *visit) bounded(e *transport.Envelope) context.Context {
+	if due, ok := v.ctx.Deadline(); ok && time.Until(due) <= e.Timeout {
+		return v.ctx
+	}
+	v.bound = boundedCtx{v.ctx, &v.n.timers, e.Timeout}
+	return &v.bound
+}
+
+// A boundedCtx is a ctx whose Await gives up after a while, and that does not end by that.
+type boundedCtx struct {
+	context.Context
+	timers *sync.Pool // of *time.Timer, stopped
+	most   time.Duration
+}
+
+// Await returns nil once it received from done. The router finds it by assertion.
+func (c *boundedCtx) Await(done <-chan struct{}) error {
+	timer, ok := c.timers.Get().(*time.Timer)
+	if ok {
+		timer.Reset(c.most)
+	} else {
+		timer = time.NewTimer(c.most)
+	}
+	defer c.timers.Put(timer)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-c.Done():
+		return c.Err()
+	case <-timer.C:
+		return context.DeadlineExceeded
+	}
 }
 
 // timed bounds a call by the time of its message, where gRPC has not done so.
@@ -206,25 +283,30 @@ func (v *visit) answer(reply *transport.Envelope) error {
 	if reply.Err != nil {
 		return reply.Err
 	}
-	h := head{before: make([]string, 0, 16), reply: true}
+	var room [16]string
+	h := head{before: room[:0], reply: true}
 	switch {
 	case v.ours:
 		h.put(reply)
 		if reply.ContentType != nativeType(v.md, typeProto) { // which is that of the answer too
-			h.before = append(h.before, typeKey, fieldtext.Escape(reply.ContentType))
+			h.add(typeKey, fieldtext.Escape(reply.ContentType))
 		}
+		h.add(messageKey, h.message(reply, 0))
 	case reply.Header.Len() > 0:
 		h.putApplication(reply.Header)
 	}
 	if len(h.before) > 0 {
-		if err := v.stream.SetHeader(metadata.Pairs(h.before...)); err != nil {
+		md := make(metadata.MD, len(h.before)/2)
+		fill(md, v.values[:0], h.before)
+		if err := v.stream.SendHeader(md); err != nil { // SetHeader would make a copy, for what may yet be set
 			return err
 		}
 	}
 	if len(h.behind) > 0 {
 		v.stream.SetTrailer(metadata.Pairs(h.behind...))
 	}
-	return v.stream.SendMsg(&payload{data: reply.Body, owned: true})
+	v.out.data, v.out.owned = reply.Body, true
+	return v.stream.SendMsg(&v.out)
 }
 
 // message reads the message of a unary call of the bus.
