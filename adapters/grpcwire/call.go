@@ -142,8 +142,9 @@ func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.E
 
 // try makes one attempt, and tells what it proves of the peer.
 func (a *adapter) try(ctx context.Context, to *target, c *call, e *transport.Envelope) (homes.Outcome, error) {
-	var room [24]string
-	shown, err := a.shown(ctx, room[:0], to)
+	m := a.mapping()
+	defer a.keep(m)
+	shown, err := a.shown(ctx, m.pairs, to)
 	if err != nil {
 		return homes.GaveUp, err // it was not asked
 	}
@@ -152,7 +153,10 @@ func (a *adapter) try(ctx context.Context, to *target, c *call, e *transport.Env
 		if err != nil {
 			return unreached(ctx), err
 		}
-		err = a.invoke(ctx, peer, c, c.pairs(ctx, peer, shown, e))
+		m.fill(c.pairs(ctx, peer, shown, e))
+		c.ctx.head = m
+		err = a.invoke(ctx, peer, c)
+		c.ctx.head = nil
 		unsent := errors.Is(err, errOutOfUse)
 		if unsent {
 			peer.retire()
@@ -237,17 +241,13 @@ func subtypeOption(sub string) grpc.CallOption {
 	return grpc.CallContentSubtype(sub)
 }
 
-func (a *adapter) invoke(ctx context.Context, peer *conn, c *call, pairs []string) error {
+func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
 	limit := a.received
 	if c.limit != a.setup.MaxBody {
 		limit = received(c.limit)
 	}
 	c.opts = [5]grpc.CallOption{byPassThrough, subtypeOption(c.subtype), limit, grpc.Header(&c.header), grpc.Trailer(&c.trailer)}
-	c.ctx.head = a.mapping()
-	c.ctx.head.fill(pairs)
 	err := peer.cc.Invoke(&c.ctx, c.method, &c.out, &c.in, c.opts[:]...)
-	a.keep(c.ctx.head)
-	c.ctx.head = nil
 	if !peer.ours.Load() && (len(c.header[messageKey]) > 0 || len(c.trailer[nodeKey]) > 0) {
 		peer.ours.Store(true)
 	}

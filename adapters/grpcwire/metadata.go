@@ -14,11 +14,12 @@ import (
 type mapping struct {
 	md     metadata.MD
 	values []string
+	pairs  []string        // empty, with room for what is to be filled in
 	ctx    context.Context // has md as that of a call
 }
 
 func newMapping() *mapping {
-	m := &mapping{md: metadata.MD{}}
+	m := &mapping{md: metadata.MD{}, pairs: make([]string, 0, 24)}
 	m.ctx = metadata.NewOutgoingContext(context.Background(), m.md)
 	return m
 }
@@ -35,11 +36,15 @@ func (a *adapter) keep(m *mapping) {
 	clear(m.md)
 	clear(m.values)
 	m.values = m.values[:0]
+	clear(m.pairs[:cap(m.pairs)])
 	a.mappings.Put(m)
 }
 
-// fill takes pairs.
-func (m *mapping) fill(pairs []string) { m.values = fill(m.md, m.values, pairs) }
+// fill takes pairs in place of what it has.
+func (m *mapping) fill(pairs []string) {
+	clear(m.md)
+	m.values = fill(m.md, m.values[:0], pairs)
+}
 
 // fill gives md what pairs hold, whose keys are in lower case. Its slices are parts of what it appends to values.
 func fill(md metadata.MD, values, pairs []string) []string {

@@ -15,9 +15,11 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // clients of strangers may compress; what they send is bounded when it is unpacked
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/polywire/polywire/internal/attach"
+	"github.com/polywire/polywire/transport"
 )
 
 // A node is the face of a router to other processes.
@@ -31,8 +33,9 @@ type node struct {
 	stop         func()        // starts GracefulStop, once
 	leaving      atomic.Bool
 	serving      sync.WaitGroup
-	timers       sync.Pool // of boundedCtx
-	destinations *names    // of methods
+	timers       sync.Pool   // of boundedCtx
+	destinations *names      // of methods
+	plain        metadata.MD // the head of an answer that says no more than who answers; nobody writes to it
 
 	mu     sync.Mutex // guards closed, and adding to serving
 	closed bool
@@ -43,6 +46,7 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
 	n := &node{a: a, closing: make(chan struct{}), health: newCheckup(), destinations: newNames()}
 	n.open = make(chan struct{}, a.opts.Connections)
 	n.listener = &limitListener{Listener: l, free: n.open}
+	n.plain = metadata.MD{messageKey: {(&head{reply: true}).message(&transport.Envelope{Message: transport.Message{Source: a.setup.Source}}, 0)}}
 	n.server = grpc.NewServer(n.options(identity)...)
 	n.stop = sync.OnceFunc(func() { n.serving.Go(n.server.GracefulStop) }) // ends with the last stream, which close sees to
 	r := &registrar{n: n}
@@ -52,6 +56,7 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) (*node, error) {
 	healthpb.RegisterHealthServer(own{n}, n.health.server)
 	if err := errors.Join(r.err, n.register()); err != nil {
 		_ = l.Close() // nobody was let in
+		n.server.Stop()
 		return nil, err
 	}
 	n.serving.Go(func() { _ = n.server.Serve(n.listener) }) // ends with the listener
@@ -68,6 +73,7 @@ func (n *node) options(identity *tls.Config) []grpc.ServerOption {
 		grpc.ForceServerCodecV2(passThrough{}),
 		grpc.UnknownServiceHandler(n.serve),
 		grpc.InTapHandle(n.come),
+		grpc.NumStreamWorkers(l.workers),
 		grpc.StaticStreamWindowSize(l.window), grpc.StaticConnWindowSize(4 * l.window),
 		grpc.MaxConcurrentStreams(uint32(l.streams)), //nolint:gosec // a constant
 		grpc.MaxHeaderListSize(uint32(l.headers)),    //nolint:gosec // a constant

@@ -48,6 +48,7 @@ type limits struct {
 	write     time.Duration // for a batch of a stream to be taken by the peer
 	credit    int           // unsettled deliveries of one stream
 	streams   int           // of one connection
+	workers   uint32        // goroutines that serve one call or stream after the other, since each new one makes its stack grow; more are made as needed
 	window    int32         // bytes that a peer may send by a stream before they are read; a connection has four times as many
 	headers   int           // bytes of a head or a trailer, as HTTP/2 counts them
 	around    int           // bytes of a message of the bus beside its body
@@ -60,7 +61,7 @@ func defaultLimits() limits {
 	return limits{
 		dial: 5 * time.Second, idle: 10 * time.Minute, alive: time.Minute, answer: 20 * time.Second, pings: 5 * time.Second,
 		ping: 15 * time.Second, silence: 45 * time.Second, write: 15 * time.Second,
-		credit: 4096, streams: 1024, window: 1 << 20, headers: 128 << 10, around: 128 << 10, batch: 64 << 10, accepting: 20 * time.Millisecond,
+		credit: 4096, streams: 1024, window: 1 << 20, workers: 16, headers: 128 << 10, around: 128 << 10, batch: 64 << 10, accepting: 20 * time.Millisecond,
 	}
 }
 

@@ -283,30 +283,42 @@ func (v *visit) answer(reply *transport.Envelope) error {
 	if reply.Err != nil {
 		return reply.Err
 	}
-	var room [16]string
-	h := head{before: room[:0], reply: true}
+	m := v.n.a.mapping()
+	defer v.n.a.keep(m)
+	h := head{before: m.pairs, reply: true}
 	switch {
 	case v.ours:
+		reply.Responder = "" // it tells the answers to a gather apart
 		h.put(reply)
 		if reply.ContentType != nativeType(v.md, typeProto) { // which is that of the answer too
 			h.add(typeKey, fieldtext.Escape(reply.ContentType))
 		}
-		h.add(messageKey, h.message(reply, 0))
 	case reply.Header.Len() > 0:
 		h.putApplication(reply.Header)
 	}
-	if len(h.before) > 0 {
-		md := make(metadata.MD, len(h.before)/2)
-		fill(md, v.values[:0], h.before)
-		if err := v.stream.SendHeader(md); err != nil { // SetHeader would make a copy, for what may yet be set
-			return err
-		}
+	if err := v.sendHead(&h, reply); err != nil {
+		return err
 	}
 	if len(h.behind) > 0 {
 		v.stream.SetTrailer(metadata.Pairs(h.behind...))
 	}
 	v.out.data, v.out.owned = reply.Body, true
 	return v.stream.SendMsg(&v.out)
+}
+
+// sendHead sends the head of an answer, where SetHeader would make a copy of it, for what may yet be set.
+func (v *visit) sendHead(h *head, reply *transport.Envelope) error {
+	switch {
+	case v.ours && len(h.before) == 0 && !h.unsorted && reply.Source == v.n.a.setup.Source:
+		return v.stream.SendHeader(v.n.plain)
+	case v.ours:
+		h.add(messageKey, h.message(reply, 0))
+	case len(h.before) == 0:
+		return nil
+	}
+	md := make(metadata.MD, len(h.before)/2)
+	fill(md, v.values[:0], h.before)
+	return v.stream.SendHeader(md)
 }
 
 // message reads the message of a unary call of the bus.
