@@ -14,11 +14,11 @@ import (
 const (
 	// defaultCredit is how many messages wait for a subscriber that settles none, besides a batch.
 	defaultCredit = 256
-	// together is how long after one write to a subscriber the next is made at the soonest. An
-	// event after a while is written at once; of many, those of this time are written together.
+	// together is how long after one small write to a subscriber the next is made at the soonest. An
+	// event after a while is written at once; of many, those of this time are written together. After a
+	// write of worth bytes it is no time, since nothing is won by fewer ones.
 	together = 500 * time.Microsecond
-	// enough are bytes of events that are written without waiting for more.
-	enough = batchSize * 3 / 4
+	worth    = 8 << 10
 	// maxBehind are bytes of events that wait for one audience at most, if those that wait for all are
 	// less than maxWaiting; else they are a batch. What comes on top is delivered, and shares its text.
 	maxBehind  = maxRoom * 3 / 4
@@ -43,6 +43,7 @@ type audience struct {
 	timer   *time.Timer     // runs tick: of the pause, or for a sign of life
 	release func()          // ends what watches over the visitor's identity; may be nil
 	done    chan struct{}   // closed by finish, read by the visit; nil where that does not wait
+	sent    int             // bytes of the last write; of who writes
 
 	mu    sync.Mutex // guards the fields below
 	pen   pen        // used by who writes; nil while the visit writes the head
@@ -155,14 +156,11 @@ func (a *audience) Read(p *router.Post) bool {
 
 // keep puts text into a.room, unless that is full. mu is held.
 func (a *audience) keep(text []byte) bool {
-	held, most := 0, batchSize
+	held := 0
 	if a.room != nil {
 		held = len(a.room.buf)
 	}
-	if a.n.waiting.Load() < maxWaiting {
-		most = maxBehind
-	}
-	if held+len(text) > most {
+	if held+len(text) > a.n.mayWait() {
 		return false
 	}
 	if a.room == nil {
@@ -217,7 +215,15 @@ func (a *audience) wake() {
 
 // full reports whether nothing is won by waiting for more. mu is held.
 func (a *audience) full() bool {
-	return len(a.queue) > 0 || a.room != nil && len(a.room.buf) >= enough
+	return len(a.queue) > 0 || a.room != nil && len(a.room.buf) >= max(a.n.mayWait()/16, batchSize/4)
+}
+
+// mayWait is how many bytes of events may wait for one audience.
+func (n *node) mayWait() int {
+	if n.waiting.Load() < maxWaiting {
+		return maxBehind
+	}
+	return batchSize
 }
 
 // tick ends a pause, or finds nothing to write for long.
@@ -252,14 +258,15 @@ func (a *audience) run(ping bool) {
 		a.mu.Unlock()
 		err := a.write(room, queue)
 		ping = false
+		pause := together * time.Duration(max(0, worth-a.sent)) / worth
 		a.mu.Lock()
-		a.until = time.Now().Add(together)
+		a.until = time.Now().Add(pause)
 		switch {
 		case err != nil:
 			a.over = true
-		case !a.over && a.room != nil && !a.full():
+		case !a.over && a.room != nil && pause > 0 && !a.full():
 			a.state = paused
-			a.timer.Reset(together)
+			a.timer.Reset(pause)
 			a.mu.Unlock()
 			return
 		}
@@ -278,7 +285,7 @@ func (a *audience) write(room *eventRoom, queue []copied) error {
 	}
 	var err error
 	for i := range queue {
-		room.buf = append(room.buf, a.form(queue[i].post.words(), queue[i].post.env)...)
+		room.buf = append(room.buf, a.form(queue[i].post.words(a.n), queue[i].post.env)...)
 		if len(room.buf) >= batchSize && err == nil {
 			err = a.send(a.pen.frame(room))
 			room.clear()
@@ -295,6 +302,7 @@ func (a *audience) write(room *eventRoom, queue []copied) error {
 
 // send sends b, a batch at a time, for each of which the visitor has its time.
 func (a *audience) send(b []byte) error {
+	a.sent = len(b)
 	for len(b) > 0 {
 		a.mu.Lock()
 		if !a.over { // else end has set the time
@@ -326,9 +334,9 @@ func settle(d transport.Delivery, written bool) {
 }
 
 // words is the text of p.
-func (p *post) words() []byte {
+func (p *post) words(n *node) []byte {
 	p.once.Do(func() {
-		r := eventRoom{buf: make([]byte, 0, len(p.env.Body)+512)}
+		r := eventRoom{buf: make([]byte, 0, len(p.env.Body)+512), frames: &n.frames}
 		r.event(p.env)
 		p.text = r.buf
 	})

@@ -15,7 +15,7 @@ const (
 	// batchSize is how many bytes of events are written together at most, unless one is larger.
 	batchSize = 32 << 10
 	// maxRoom is how much memory of events is kept for the next that writes some.
-	maxRoom = 128 << 10
+	maxRoom = 512 << 10
 )
 
 // Server-sent events that are neither message nor answer have a name, so that onmessage hears those two alone.
