@@ -17,6 +17,7 @@ import (
 func TestConformance(t *testing.T) {
 	b := amqpwire.OwnBroker(t)
 	t.Run("amqp", func(t *testing.T) { conform(t, b, b.URL(), nil) })
+	t.Run("proxy", func(t *testing.T) { cut(t, b.URL()) })
 	t.Run("classic", func(t *testing.T) { vary(t, b.URL()+"?queue=classic&prefix=classic.", nil) })
 	t.Run("single", func(t *testing.T) { vary(t, b.URL()+"?single=1&prefix=single.", lonely) })
 }
@@ -37,6 +38,32 @@ func vary(t *testing.T, rawURL string, known map[string]string) {
 	}})
 	if n := report.Counts[transporttest.Passed]; !report.OK() || n < 50 {
 		t.Errorf("%d cases passed, want 50 at least: %s", n, report.Err)
+	}
+}
+
+// cutCases are those of connections that a proxy cuts, stops and slices, short of those that take long.
+var cutCases = regexp.MustCompile(`^T1(31|39|41|42|44|49)$`)
+
+// cut runs them. RabbitMQ does not tell its clients where to dial, so a proxy before it is not passed by.
+func cut(t *testing.T, rawURL string) {
+	at, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := harness(nil, rawURL, nil)
+	h.Upstream = func(*transport.Conn) string { return at.Host }
+	h.Via = func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error) {
+		by := *at
+		by.Host = address
+		return transport.NewRegistry(amqpwire.Factory()).Open(ctx, by.String(), opts...)
+	}
+	report := transporttest.Execute(t.Context(), h, transporttest.Options{Run: cutCases, OnResult: func(r transporttest.Result) {
+		if r.Status == transporttest.Failed {
+			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Reason)
+		}
+	}})
+	if n := report.Counts[transporttest.Passed]; n != 6 {
+		t.Errorf("%d cases passed, want 6: %s", n, report.Err)
 	}
 }
 

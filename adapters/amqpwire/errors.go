@@ -40,6 +40,9 @@ func openError(err error) error {
 	if !errors.As(err, &e) {
 		return transport.CodeUnavailable.Errorf("no broker answers: %w", err)
 	}
+	if guess := errors.Is(err, amqp.ErrCredentials) || errors.Is(err, amqp.ErrVhost); guess && !e.Server { // of the library, for a broker that says nothing
+		return transport.CodeUnavailable.Errorf("the connection was lost while the broker looked at the user, the password and the virtual host: try again, and look at those if it stays so")
+	}
 	if e.Code == amqp.AccessRefused {
 		return transport.CodeUnauthenticated.Errorf("the broker refuses the user or the password: %w", err)
 	}

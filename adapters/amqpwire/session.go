@@ -122,10 +122,11 @@ func dial(ctx context.Context, o *options, limit uint64) (*link, error) {
 	p := newPipe(socket, limit)
 	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
 	defer stop()
+	properties := amqp.Table{"product": "polywire", "platform": "golang"}
 	conn, err := amqp.Open(p, amqp.Config{
-		SASL:  []amqp.Authentication{&amqp.PlainAuth{Username: o.user, Password: o.password}},
+		SASL:  []amqp.Authentication{&login{amqp.PlainAuth{Username: o.user, Password: o.password}, properties}},
 		Vhost: o.vhost, ChannelMax: channelMax, FrameSize: frameMax, Heartbeat: o.heartbeat, Locale: "en_US",
-		Properties: amqp.Table{"product": "polywire", "platform": "golang"},
+		Properties: properties,
 	})
 	if err != nil {
 		_ = socket.Close() // Open leaves the socket, and its reader, as they are
@@ -134,6 +135,21 @@ func dial(ctx context.Context, o *options, limit uint64) (*link, error) {
 		return nil, openError(err)
 	}
 	return &link{p, conn}, nil
+}
+
+// A login asks the broker to say so when it refuses a user, instead of closing the connection without a word, which a
+// network does too. The library has written its own capabilities into the properties by then.
+type login struct {
+	amqp.PlainAuth
+	properties amqp.Table
+}
+
+// Mechanism is asked for between the library's last look at the properties and their way to the broker.
+func (l *login) Mechanism() string {
+	if capabilities, ok := l.properties["capabilities"].(amqp.Table); ok {
+		capabilities["authentication_failure_close"] = true
+	}
+	return l.PlainAuth.Mechanism()
 }
 
 // atLeast reports whether the broker is a RabbitMQ of that version or later.
