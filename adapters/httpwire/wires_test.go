@@ -47,6 +47,25 @@ func TestConformanceOverTLS(t *testing.T) {
 	conformOver(t, "https", newAnonymousParty(t).node(t, ""))
 }
 
+// cutCases are those of connections that a proxy cuts, stops and slices, and of nodes that come and go, short of those that take long.
+var cutCases = regexp.MustCompile(`^T1(23|31|39|41|42|44|49)$`)
+
+func TestConformanceOverTLSByAProxy(t *testing.T) {
+	n := newAnonymousParty(t).node(t, "")
+	n.Registry = transport.NewRegistry(Factory())
+	h := n.HTTP()
+	h.Name, h.Scale = "https", 0.2
+	report := transporttest.Execute(t.Context(), h, transporttest.Options{Run: cutCases, OnResult: func(r transporttest.Result) {
+		if r.Status == transporttest.Failed {
+			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Reason)
+		}
+	}})
+	if n := report.Counts[transporttest.Passed]; n != 7 {
+		t.Errorf("%d cases passed, want 7: %s", n, report.Err)
+	}
+	t.Logf("%v", report.Counts)
+}
+
 func TestConformanceOverTLSAndHTTP2(t *testing.T) {
 	conformOver(t, "https, HTTP/2", newAnonymousParty(t).node(t, "&http=2"))
 }
