@@ -59,7 +59,7 @@ type limits struct {
 // A message's header is at most 16 KiB and its params 8 KiB, which escaping may triple.
 func defaultLimits() limits {
 	return limits{
-		dial: 5 * time.Second, idle: 10 * time.Minute, alive: time.Minute, answer: 20 * time.Second, pings: 5 * time.Second,
+		dial: 5 * time.Second, idle: 10 * time.Minute, alive: 30 * time.Second, answer: 20 * time.Second, pings: 5 * time.Second,
 		ping: 15 * time.Second, silence: 45 * time.Second, write: 15 * time.Second,
 		credit: 4096, streams: 1024, window: 1 << 20, workers: 16, headers: 128 << 10, around: 128 << 10, batch: 64 << 10, accepting: 20 * time.Millisecond,
 	}
