@@ -13,35 +13,10 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
 )
-
-// guard is a policy that knows tokens as "token-NAME" and, as "token-brief-NAME", identities that expire in brief.
-func guard(t testing.TB, brief time.Duration, rules ...access.Rule) access.Policy {
-	t.Helper()
-	r, err := access.NewRules(rules...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return access.Policy{Authorizer: r, Authenticator: access.AuthenticatorFunc(func(_ context.Context, e access.Evidence) (*access.Identity, error) {
-		token, ok, err := access.ParseBearer(e.Authorization)
-		name, known := strings.CutPrefix(token, "token-")
-		switch {
-		case err != nil:
-			return nil, err
-		case !ok:
-			return nil, access.ErrNoCredentials
-		case !known:
-			return nil, access.ErrUnauthenticated
-		}
-		id := &access.Identity{Name: name, Proof: access.ProofBearer}
-		if short, ok := strings.CutPrefix(name, "brief-"); ok {
-			id.Name, id.Expires = short, time.Now().Add(brief)
-		}
-		return id, nil
-	})}
-}
 
 // styles are the methods of all styles and of attachment, each with a first message for a destination.
 func styles(destination string) map[string][]byte {
@@ -84,7 +59,7 @@ func talk(t testing.TB, cc *grpc.ClientConn, method, auth string, first []byte, 
 var everything = access.Verbs()
 
 func TestNobodyGetsInWithoutCredentialsByAnyMethod(t *testing.T) {
-	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
+	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
 	entered := make(chan string, 100)
 	h := func(_ context.Context, m *transport.Message) (*transport.Message, error) {
 		entered <- m.Destination
@@ -117,7 +92,7 @@ func TestNobodyGetsInWithoutCredentialsByAnyMethod(t *testing.T) {
 }
 
 func TestWhatIsAllowedIsDecidedOnTheDestination(t *testing.T) {
-	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 0,
+	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 0,
 		access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}},
 		access.Rule{Who: []string{"root"}, May: everything, What: []string{"admin.>"}},
 	)))
@@ -148,7 +123,7 @@ func TestWhatIsAllowedIsDecidedOnTheDestination(t *testing.T) {
 }
 
 func TestAReplyToNeedsTheRightToSendThere(t *testing.T) {
-	node := openConn(t, "grpc://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{"anna"}, May: []access.Verb{access.Send}, What: []string{"jobs.x"}})))
+	node := openConn(t, "grpc://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{"anna"}, May: []access.Verb{access.Send}, What: []string{"jobs.x"}})))
 	handle(t, node, "jobs.x", echo)
 	e := &transport.Envelope{}
 	e.Destination, e.ReplyTo = "jobs.x", "admin.reset"
@@ -158,7 +133,7 @@ func TestAReplyToNeedsTheRightToSendThere(t *testing.T) {
 }
 
 func TestAStreamEndsWithItsIdentity(t *testing.T) {
-	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 300*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
+	node := openConn(t, "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 300*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
 	if _, err := node.Subscribe(t.Context(), "d.x", func(ctx context.Context, _ *transport.Message) (*transport.Message, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -192,7 +167,7 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 }
 
 func TestTheHandlerSeesThePeerOfACredential(t *testing.T) {
-	node := openConn(t, "grpc://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})))
+	node := openConn(t, "grpc://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})))
 	handle(t, node, "who.is", func(ctx context.Context, m *transport.Message) (*transport.Message, error) {
 		for key := range m.Header.All() {
 			if strings.Contains(key, "auth") {
@@ -237,7 +212,7 @@ func TestANativeStreamIsARequestOfItsMethod(t *testing.T) {
 		},
 	}}}
 	reg := transport.NewRegistry(Factory(WithStreams(func(s grpc.ServiceRegistrar) { s.RegisterService(desc, nil) })))
-	node, err := reg.Open(t.Context(), "grpc://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 200*time.Millisecond, access.Rule{Who: []string{"anna"}, May: []access.Verb{access.Request}, What: []string{"acme.v1.Feed.Watch"}})))
+	node, err := reg.Open(t.Context(), "grpc://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 200*time.Millisecond, access.Rule{Who: []string{"anna"}, May: []access.Verb{access.Request}, What: []string{"acme.v1.Feed.Watch"}})))
 	if err != nil {
 		t.Fatal(err)
 	}

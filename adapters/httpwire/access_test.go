@@ -13,35 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
 )
-
-// guard is a policy that knows tokens as "token-NAME" and, as "token-brief-NAME", identities that expire in brief.
-func guard(t testing.TB, brief time.Duration, rules ...access.Rule) access.Policy {
-	t.Helper()
-	r, err := access.NewRules(rules...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return access.Policy{Authorizer: r, Authenticator: access.AuthenticatorFunc(func(_ context.Context, e access.Evidence) (*access.Identity, error) {
-		token, ok, err := access.ParseBearer(e.Authorization)
-		name, known := strings.CutPrefix(token, "token-")
-		switch {
-		case err != nil:
-			return nil, err
-		case !ok:
-			return nil, access.ErrNoCredentials
-		case !known:
-			return nil, access.ErrUnauthenticated
-		}
-		id := &access.Identity{Name: name, Proof: access.ProofBearer}
-		if short, ok := strings.CutPrefix(name, "brief-"); ok {
-			id.Name, id.Expires = short, time.Now().Add(brief)
-		}
-		return id, nil
-	})}
-}
 
 var everything = access.Verbs()
 
@@ -78,7 +53,7 @@ var paths = map[string]string{
 }
 
 func TestNobodyGetsInWithoutCredentialsByAnyPath(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
+	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
 	entered := make(chan string, 100)
 	for _, d := range []string{"d", "admin"} {
 		h := func(_ context.Context, m *transport.Message) (*transport.Message, error) {
@@ -134,7 +109,7 @@ func TestNobodyGetsInWithoutCredentialsByAnyPath(t *testing.T) {
 }
 
 func TestThePeerIsWhomItProvedToBeWhateverHeadersSay(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{access.Everybody}, May: everything, What: []string{">"}})))
+	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{access.Everybody}, May: everything, What: []string{">"}})))
 	who := func(ctx context.Context, m *transport.Message) (*transport.Message, error) {
 		for key := range m.Header.All() {
 			if strings.Contains(key, "auth") {
@@ -162,7 +137,7 @@ func TestThePeerIsWhomItProvedToBeWhateverHeadersSay(t *testing.T) {
 }
 
 func TestWhatIsAllowedIsDecidedOnTheDecodedDestination(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 0,
+	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 0,
 		access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}},
 		access.Rule{Who: []string{"root"}, May: everything, What: []string{"admin.>", "admin"}},
 	)))
@@ -202,7 +177,7 @@ func TestWhatIsAllowedIsDecidedOnTheDecodedDestination(t *testing.T) {
 }
 
 func TestAReplyToNeedsTheRightToSendThere(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 0,
+	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 0,
 		access.Rule{Who: []string{"anna"}, May: []access.Verb{access.Send}, What: []string{"jobs", "anna.>"}},
 	)))
 	handle(t, node, "jobs", echo)
@@ -229,7 +204,7 @@ func TestAReplyToNeedsTheRightToSendThere(t *testing.T) {
 }
 
 func TestAStreamEndsWithItsIdentity(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 300*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
+	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 300*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
 	if _, err := node.Subscribe(t.Context(), "d", func(ctx context.Context, _ *transport.Message) (*transport.Message, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -255,7 +230,7 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 }
 
 func TestAStreamIsSettledByWhoOpenedItAlone(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(guard(t, 0, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})))
+	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})))
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+node.Addr()+"/handle/d?credit=1", nil)
 	req.Header.Set("Authorization", "Bearer token-anna")
 	tr := &http.Transport{}
@@ -300,7 +275,7 @@ func TestCredentialsAreNotShownWithoutTLS(t *testing.T) {
 
 // TestRenewedCredentialsCarryAStreamOn holds that the end of an identity costs a subscriber with newer credentials nothing.
 func TestRenewedCredentialsCarryAStreamOn(t *testing.T) {
-	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(guard(t, 200*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
+	node := openConn(t, "http://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 200*time.Millisecond, access.Rule{Who: []string{"anna"}, May: everything, What: []string{">"}})))
 	asked := make(chan string, 1000)
 	client := openConn(t, "http://"+node.Addr(), transport.WithAccess(access.Policy{InsecureCredentials: true, Credentials: func(_ context.Context, where string) (string, error) {
 		asked <- where
