@@ -232,6 +232,7 @@ func drainReleases(ctx context.Context, e *Env) error {
 	e.Until("the consumer drains", func() bool { return leaving.State() == "draining" })
 	close(release)
 	e.Must(recv(e, drained, "Drain returns"), "drain")
+	e.Until("the last message is accepted, while there is a handler", func() bool { return accepted.Load() == int64(n) })
 	if handled.len() != 1 {
 		return fmt.Errorf("%d messages were handled by the draining consumer, want the one in progress", handled.len())
 	}
