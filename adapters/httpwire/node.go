@@ -28,6 +28,7 @@ type node struct {
 	open     chan struct{} // holds one for each connection
 	serving  sync.WaitGroup
 	rooms    sync.Pool // of *eventRoom
+	timers   sync.Pool // of *time.Timer, stopped
 	latest   atomic.Pointer[post]
 	frames   frames       // of what audiences read
 	leaving  atomic.Bool  // every answer ends its connection

@@ -25,8 +25,8 @@ func (v *visit) rest() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout+grace)
-	defer cancel()
+	ctx := v.within(e.Timeout)
+	defer ctx.end()
 	if v.respondsSoon() {
 		return v.restSend(ctx, e)
 	}

@@ -28,6 +28,7 @@ type visit struct {
 	r  *http.Request
 	rc *http.ResponseController
 
+	ctx  visitCtx
 	peer *access.Identity // set by authenticate
 }
 
@@ -212,8 +213,8 @@ func (v *visit) accept(as access.Verb, destination string, verb func(context.Con
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout+grace)
-	defer cancel()
+	ctx := v.within(e.Timeout)
+	defer ctx.end()
 	if err := verb(ctx, e); err != nil {
 		return err
 	}
@@ -226,8 +227,8 @@ func (v *visit) request(destination string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), e.Timeout+grace)
-	defer cancel()
+	ctx := v.within(e.Timeout)
+	defer ctx.end()
 	reply, err := v.n.a.router.Request(ctx, e)
 	if err != nil {
 		return err
