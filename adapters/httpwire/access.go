@@ -2,7 +2,6 @@ package httpwire
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
@@ -37,20 +36,6 @@ func (v *visit) attaches(destination string) error {
 		return transport.CodePermissionDenied.Errorf("this node takes no handlers of other processes: handle the destination in its own process, or open it with ?attach")
 	}
 	return v.admit(access.Handle, destination)
-}
-
-// do sends a request with the credentials of this process, for the peer that it goes to alone. Nobody
-// follows redirects, so an http.Client around it would only copy headers for them.
-func (a *adapter) do(by http.RoundTripper, req *http.Request) (*http.Response, error) {
-	value, err := a.setup.Access.Prove(req.Context(), req.URL.Scheme+"://"+req.Host, req.URL.Scheme == schemeTLS)
-	if err != nil {
-		return nil, err
-	}
-	delete(req.Header, authorization) // of another endpoint
-	if value != "" {
-		req.Header[authorization] = []string{value}
-	}
-	return by.RoundTrip(req)
 }
 
 // checkCredentials refuses at once what would fail with every call.

@@ -17,7 +17,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"net/url"
 	"sync"
 
@@ -181,46 +180,6 @@ func (a *adapter) listen(ctx context.Context, at string) error {
 	}
 	a.node = newNode(a, l, identity)
 	return nil
-}
-
-// newClient makes a client that follows no redirect, unpacks nothing and has
-// connections of its own, which end with base. most bounds them for each peer; 0 is no bound. trust is for https.
-func (a *adapter) newClient(most int, trust *tls.Config) *http.Client {
-	l := &a.limits
-	dialer := &net.Dialer{Timeout: l.dial}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(!a.opts.http2)
-	protocols.SetHTTP2(a.opts.http2 && a.opts.Secure)
-	protocols.SetUnencryptedHTTP2(a.opts.http2 && !a.opts.Secure)
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				c, err := dialer.DialContext(ctx, network, address)
-				if err != nil {
-					return nil, err
-				}
-				return &clientConn{Conn: c, release: context.AfterFunc(a.base, func() { _ = c.Close() })}, nil
-			},
-			DisableCompression: true,
-			TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
-			Protocols: protocols, HTTP2: l.http2(),
-			MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, MaxConnsPerHost: most,
-			IdleConnTimeout: cmp.Or(a.opts.Homes.Idle, homes.DefaultIdle), MaxResponseHeaderBytes: int64(l.headers),
-			WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,
-		},
-	}
-}
-
-// A clientConn ends with its adapter, also one that was dialled for a call that gave up meanwhile.
-type clientConn struct {
-	net.Conn
-	release func() bool
-}
-
-func (c *clientConn) Close() error {
-	c.release()
-	return c.Conn.Close()
 }
 
 func (a *adapter) Features() transport.Features { return features() }

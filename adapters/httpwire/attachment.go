@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/internal/attach"
+	"github.com/polywire/polywire/internal/http1"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -81,7 +82,7 @@ func pathOf(r *attach.Remote) string {
 }
 
 func (a *adapter) notAttached(ctx context.Context, e *endpoint, resp *http.Response) error {
-	answer, err := a.answer(ctx, resp)
+	answer, err := a.answer(ctx, &response{Response: resp, from: e.Address})
 	switch {
 	case err != nil:
 		return err
@@ -173,14 +174,13 @@ func (l *line) Answer(ctx context.Context, n uint64, e *transport.Envelope) erro
 }
 
 func (l *line) post(ctx context.Context, path string, h http.Header, body []byte) error {
-	req, err := l.use.Conn.request(ctx, http.MethodPost, "/stream/"+l.token+path, bytes.NewReader(body))
-	if err != nil {
-		return err
+	o := &outgoing{method: http.MethodPost, target: "/stream/" + l.token + path, body: body}
+	for name, values := range h {
+		for _, v := range values {
+			o.fields = append(o.fields, http1.Field{Name: name, Value: v})
+		}
 	}
-	if h != nil {
-		req.Header = h
-	}
-	resp, err := l.a.do(l.use.Conn.streams.Transport, req)
+	resp, err := l.use.Conn.do(ctx, l.use.Conn.streams, o)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (l *line) post(ctx context.Context, path string, h http.Header, body []byte
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	answer, err := l.a.answer(ctx, resp)
+	answer, err := l.a.answer(ctx, &response{Response: resp, from: l.use.Conn.address})
 	if err == nil && answer.Err != nil {
 		err = answer.Err
 	}

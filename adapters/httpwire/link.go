@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/internal/attach"
+	"github.com/polywire/polywire/internal/http1"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -78,15 +79,12 @@ func (a *adapter) watch(body io.Reader, cancel context.CancelFunc) error {
 }
 
 // get asks an endpoint for path, by one of its clients, in a form that it wants.
-func (c *client) get(ctx context.Context, by *http.Client, path, want string) (*http.Response, error) {
-	req, err := c.request(ctx, http.MethodGet, path, nil)
-	if err != nil {
-		return nil, err
-	}
+func (c *client) get(ctx context.Context, by caller, path, want string) (*http.Response, error) {
+	o := &outgoing{method: http.MethodGet, target: path, idempotent: true}
 	if want != "" {
-		req.Header[accept] = []string{want}
+		o.fields = []http1.Field{{Name: accept, Value: want}}
 	}
-	resp, err := c.a.do(by.Transport, req)
+	resp, err := c.do(ctx, by, o)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -2,7 +2,6 @@ package httpwire
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -34,7 +33,7 @@ func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope
 		}
 		full := resp.Header.Get(reasonField) == queueFull
 		reply, err := a.answer(ctx, resp)
-		_ = resp.Body.Close() // read already
+		resp.close()
 		if err != nil || !full {
 			return outcome(ctx, reply, err)
 		}
@@ -90,18 +89,19 @@ func (a *adapter) exchange(ctx context.Context, home *peers, path string, e *tra
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer resp.close()
 	return a.answer(ctx, resp)
 }
 
-func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.Envelope, error) {
+// answer reads the whole of a response.
+func (a *adapter) answer(ctx context.Context, resp *response) (*transport.Envelope, error) {
 	limit := a.setup.MaxBody
 	if resp.StatusCode/100 != 2 {
 		limit = maxProblem
 	}
 	body, err := readBody(resp.Body, resp.ContentLength, limit)
 	decode := decodeReply
-	if isREST(resp) {
+	if resp.rest {
 		decode = decodeREST
 	}
 	switch {
@@ -114,21 +114,15 @@ func (a *adapter) answer(ctx context.Context, resp *http.Response) (*transport.E
 	case errors.Is(err, transport.CodeResourceExhausted):
 		return nil, err
 	}
-	return nil, unavailable(resp.Request.URL.Host, err)
+	return nil, unavailable(resp.from, err)
 }
 
 // post gives e to an endpoint of home, and to another as long as it is certain that
 // none did anything, or no harm is done by doing it twice.
-func (a *adapter) post(ctx context.Context, home *peers, path string, e *transport.Envelope) (*http.Response, error) {
+func (a *adapter) post(ctx context.Context, home *peers, path string, e *transport.Envelope) (*response, error) {
 	out, err := a.outgoing(path, e)
 	if err != nil {
 		return nil, err
-	}
-	if !e.Idempotent {
-		unrepeatable(out.header)
-	}
-	if a.ruled(path, e) {
-		ctx = asREST(ctx)
 	}
 	tries := home.Tries(e.Key, e.Idempotent)
 	for {
@@ -136,26 +130,19 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 		if err != nil {
 			return nil, err
 		}
-		req, err := l.Conn.request(ctx, out.method, out.target, bytes.NewReader(out.body))
-		if err != nil {
-			l.Release()
-			return nil, err
-		}
-		req.Header = out.header
-		if a.opts.http2 && !e.Idempotent {
-			req.GetBody = nil // or net/http would send it again after some losses where it may have run
-		}
-		resp, err := a.do(l.Conn.calls.Transport, req)
+		got, err := l.Conn.do(ctx, l.Conn.calls, out) //nolint:bodyclose // response.close does
 		if err == nil {
-			outcome := verdict(resp)
+			resp := &response{Response: got, from: l.Conn.address, rest: out.rest}
+			outcome := verdict(got)
 			if outcome == homes.Answered {
-				return leased(resp, l), nil
+				resp.under(l)
+				return resp, nil
 			}
 			if outcome == homes.Leaving {
 				l.Conn.closeIdle() // no request is to cross with the end of its connection
 			}
 			if tries.Again(ctx, l, outcome) {
-				_ = resp.Body.Close() // another endpoint is asked
+				resp.close() // another endpoint is asked
 				continue
 			}
 			return resp, nil // the lease has ended
@@ -173,16 +160,6 @@ func (a *adapter) post(ctx context.Context, home *peers, path string, e *transpo
 		}
 		if !tries.Again(ctx, l, outcome) {
 			return nil, failed
-		}
-	}
-}
-
-// unrepeatable hides from the HTTP client what would let it send a request again whose fate it does not know.
-func unrepeatable(h http.Header) {
-	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if v, ok := h[name]; ok {
-			delete(h, name)
-			h[strings.ToLower(name)] = v // the same field on the wire
 		}
 	}
 }
@@ -216,21 +193,21 @@ func (a *adapter) Gather(ctx context.Context, e *transport.Envelope, reply func(
 		return err
 	}
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get(contentType), ndjson) {
-		defer resp.Body.Close()
+		defer resp.close()
 		return a.noGather(ctx, resp)
 	}
 	collect := func() {
-		defer resp.Body.Close()
+		defer resp.close()
 		a.collect(ctx, resp.Body, reply)
 	}
 	if !a.spawn(collect) {
-		_ = resp.Body.Close()
+		resp.close()
 		return transport.ErrClosed
 	}
 	return nil
 }
 
-func (a *adapter) noGather(ctx context.Context, resp *http.Response) error {
+func (a *adapter) noGather(ctx context.Context, resp *response) error {
 	answer, err := a.answer(ctx, resp)
 	switch {
 	case err != nil:

@@ -3,11 +3,9 @@ package httpwire
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/polywire/polywire/internal/attach"
@@ -46,11 +44,10 @@ func newFactory(opts []Option) *factory {
 // A client is what reaches one endpoint, with connections of its own.
 type client struct {
 	a       *adapter
-	address string       // host:port
-	url     string       // scheme://host:port
-	host    string       // what the endpoint is called by, where that is not the address
-	calls   *http.Client // for messages
-	streams *http.Client // for streams and settlements, which must not wait for calls
+	address string // host:port
+	host    string // what the endpoint is called by, where that is not the address
+	calls   caller // for messages
+	streams caller // for streams and settlements, which must not wait for calls
 }
 
 // homesConfig says how the table of homes reaches endpoints.
@@ -63,7 +60,7 @@ func (a *adapter) homesConfig(f *factory) homes.Config[*client] {
 }
 
 func (a *adapter) newPeer(e endpoints.Endpoint) *client {
-	trust, host := a.trust, ""
+	trust, host := a.trust, e.Address
 	if e.Name != "" {
 		_, port, _ := net.SplitHostPort(e.Address) // which has been checked
 		host = net.JoinHostPort(e.Name, port)
@@ -73,8 +70,8 @@ func (a *adapter) newPeer(e endpoints.Endpoint) *client {
 		}
 	}
 	return &client{
-		a: a, address: e.Address, url: a.opts.Scheme + "://" + e.Address, host: host,
-		calls: a.newClient(1024, trust), streams: a.newClient(0, trust),
+		a: a, address: e.Address, host: host,
+		calls: a.newCaller(e.Address, trust), streams: a.newStreams(e.Address, trust),
 	}
 }
 
@@ -84,29 +81,32 @@ func (c *client) closeIdle() {
 	c.streams.CloseIdleConnections()
 }
 
-// request makes a request to the endpoint.
-func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
-	if err != nil {
-		return nil, invalid("address %.128q: %w", c.address, err)
-	}
-	if c.host != "" {
-		req.Host = c.host
-	}
-	return req, nil
-}
-
-// A leasedBody is the body of an answer, which ends the use of its endpoint.
-type leasedBody struct {
-	io.ReadCloser
+// A response is that of an endpoint.
+type response struct {
+	*http.Response
+	from  string // host:port
+	rest  bool   // it is to be read as REST has it
 	lease lease
-	once  sync.Once
+	held  bool // lease is
 }
 
-func (b *leasedBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.once.Do(b.lease.Release)
-	return err
+// under makes the response end a lease when it is closed.
+func (r *response) under(l lease) {
+	if wait := retryAfter(r.Header); wait > 0 && r.StatusCode == http.StatusServiceUnavailable && r.Header.Get(codeField) == "" {
+		l.Avoid(wait) // a server in trouble, or a proxy for it; a handler's own error says nothing of others
+	} else {
+		l.Answered()
+	}
+	r.lease, r.held = l, true
+}
+
+// close ends the use of the endpoint, once.
+func (r *response) close() {
+	_ = r.Body.Close() // what was not read is not wanted
+	if r.held {
+		r.held = false
+		r.lease.Release()
+	}
 }
 
 // changed follows a home whose endpoints came or left.
@@ -190,15 +190,4 @@ func retryAfter(h http.Header) time.Duration {
 		return max(time.Until(at), 0)
 	}
 	return 0
-}
-
-// leased is resp, whose body ends the use of the endpoint that gave it.
-func leased(resp *http.Response, l lease) *http.Response {
-	if wait := retryAfter(resp.Header); wait > 0 && resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get(codeField) == "" {
-		l.Avoid(wait) // a server in trouble, or a proxy for it; a handler's own error says nothing of others
-	} else {
-		l.Answered()
-	}
-	resp.Body = &leasedBody{ReadCloser: resp.Body, lease: l}
-	return resp
 }

@@ -2,7 +2,6 @@ package httpwire
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,23 +13,16 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-// An outgoing request is what a message is on the wire, but for the host.
-type outgoing struct {
-	method string
-	target string // path and query
-	header http.Header
-	body   []byte // not to be changed: the transport may still read it when the verb has returned
-}
-
 // outgoing makes the request of e: by its rule where it has one, else to path, one of the node's own.
 func (a *adapter) outgoing(path string, e *transport.Envelope) (*outgoing, error) {
 	if a.ruled(path, e) {
 		return a.restOutgoing(path, e)
 	}
-	o := &outgoing{method: http.MethodPost, target: path + e.Destination, header: make(http.Header, 16), body: bytes.Clone(e.Body)}
-	putFields(headerSink(o.header), e, path != "/gather/")
+	o := newOutgoing(http.MethodPost, path+e.Destination, e)
+	o.body = bytes.Clone(e.Body)
+	putFields(o, e, path != "/gather/")
 	if path == "/gather/" {
-		o.header[accept] = []string{ndjson}
+		o.set(accept, ndjson)
 	}
 	return o, nil
 }
@@ -48,11 +40,12 @@ func (a *adapter) restOutgoing(path string, e *transport.Envelope) (*outgoing, e
 	}
 	own := *e
 	own.Params, own.Header = nil, e.Header.Clone() // params are in target
-	o := &outgoing{method: rule.Verb(), target: target, header: make(http.Header, 16)}
+	o := newOutgoing(rule.Verb(), target, e)
+	o.rest = true
 	for _, name := range [...]string{ifMatch, ifNoneMatch} {
 		if v := own.Header.Get(strings.ToLower(name)); fieldtext.Plain(v) {
 			own.Header.Del(strings.ToLower(name))
-			o.header[name] = []string{v}
+			o.set(name, v)
 		}
 	}
 	if own.Accept == "" {
@@ -63,19 +56,12 @@ func (a *adapter) restOutgoing(path string, e *transport.Envelope) (*outgoing, e
 	} else {
 		own.ContentType = ""
 	}
-	putFields(headerSink(o.header), &own, true)
+	putFields(o, &own, true)
 	if path == "/send/" {
-		o.header[prefer] = []string{respondSoon}
+		o.set(prefer, respondSoon)
 	}
 	return o, nil
 }
-
-// A restKey marks the context of a request that goes by a rule, so that its answer is read so.
-type restKey struct{}
-
-func asREST(ctx context.Context) context.Context { return context.WithValue(ctx, restKey{}, true) }
-
-func isREST(resp *http.Response) bool { return resp.Request.Context().Value(restKey{}) != nil }
 
 // decodeREST reads the answer of a server that serves REST, which may be one of ours.
 func decodeREST(h http.Header, status int, body []byte) (*transport.Envelope, error) {
