@@ -30,6 +30,14 @@ func newOutgoing(method, target string, e *transport.Envelope) *outgoing {
 	return &outgoing{method: method, target: target, idempotent: e.Idempotent, fields: make([]http1.Field, 0, 12)}
 }
 
+// put writes what e holds besides its destination and body.
+func (o *outgoing) put(e *transport.Envelope, acceptFree bool) {
+	o.set(messageField, messageOf(e))
+	own := *e
+	own.ID, own.Source, own.Time, own.Timeout = "", "", time.Time{}, 0
+	putFields(o, &own, acceptFree)
+}
+
 // An outgoing is the sink of its own fields, each a line.
 func (o *outgoing) has(name string) bool {
 	return slices.ContainsFunc(o.fields, func(f http1.Field) bool { return f.Name == name })

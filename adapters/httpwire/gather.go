@@ -46,7 +46,7 @@ func (v *visit) gather(destination string) error {
 	if err != nil {
 		return err
 	}
-	if v.r.Header.Get(timeoutField) == "" {
+	if v.r.Header.Get(timeoutField) == "" && v.r.Header[messageField] == nil {
 		e.Timeout = defaultGather
 	}
 	life, end := v.life()
@@ -54,7 +54,7 @@ func (v *visit) gather(destination string) error {
 	ctx, cancel := context.WithTimeout(life, e.Timeout)
 	defer cancel()
 	e.Kind = transport.KindTopic
-	if v.r.Header.Get("Polywire-Id") != "" {
+	if ofOurs(v.r.Header) {
 		e.Accept = fieldtext.Unescape(v.r.Header.Get("Polywire-Accept")) // Accept itself tells the form of the lines
 	} else {
 		e.Accept = ""

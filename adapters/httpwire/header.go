@@ -1,9 +1,12 @@
 package httpwire
 
 import (
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
@@ -15,7 +18,8 @@ const (
 	accept         = "Accept"
 	encoding       = "Content-Encoding"
 	acceptEncoding = "Accept-Encoding"
-	headerList     = "Polywire-Header" // application fields that HTTP cannot carry under their own names
+	messageField   = "Polywire-Message" // what every message says of itself, in one; between ours alone
+	headerList     = "Polywire-Header"  // application fields that HTTP cannot carry under their own names
 	paramList      = "Polywire-Param"
 	codeField      = "Polywire-Code"
 	reasonField    = "Polywire-Reason"
@@ -193,6 +197,8 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 	switch name {
 	case headerList, orderField:
 		return nil // see takeFields
+	case messageField:
+		return takeMessage(h.Get(name), e)
 	case paramList:
 		for entry := range fieldtext.Entries(h[name]) {
 			k, v, _ := strings.Cut(entry, "=")
@@ -209,6 +215,48 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 	}
 	return nil
 }
+
+// messageOf is the value of messageField for e: its id, source, time in nanoseconds since 1970 and time left in
+// microseconds. One field costs both ends what each of four would.
+func messageOf(e *transport.Envelope) string {
+	var room [192]byte
+	b := append(append(room[:0], fieldtext.Escape(e.ID)...), ',')
+	b = append(append(b, fieldtext.Escape(e.Source)...), ',')
+	if s := e.Time.Unix(); -maxSeconds < s && s < maxSeconds {
+		b = strconv.AppendInt(b, e.Time.UnixNano(), 10)
+	}
+	b = append(b, ',')
+	if e.Timeout > 0 {
+		b = strconv.AppendInt(b, int64((e.Timeout-1)/time.Microsecond)+1, 10)
+	}
+	return string(b)
+}
+
+const maxSeconds = 9e9 // from 1970: times beyond have no nanoseconds that fit a number
+
+// takeMessage is the inverse of messageOf.
+func takeMessage(value string, e *transport.Envelope) error {
+	id, rest, _ := strings.Cut(value, ",")
+	source, rest, _ := strings.Cut(rest, ",")
+	sent, left, _ := strings.Cut(rest, ",")
+	e.SetField("polywire-id", fieldtext.Unescape(id))
+	e.SetField("polywire-source", fieldtext.Unescape(source))
+	if ns, err := strconv.ParseInt(sent, 10, 64); err == nil {
+		e.Time = time.Unix(0, ns).UTC()
+	}
+	if left == "" {
+		return nil
+	}
+	us, err := strconv.ParseUint(left, 10, 64)
+	if err != nil {
+		return invalid("%s: want an id, a source, nanoseconds since 1970 and the microseconds that are left, with commas between", messageField)
+	}
+	e.Timeout = time.Duration(min(us, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
+	return nil
+}
+
+// ofOurs reports whether a request comes from a Conn, which says so without being asked, and not from curl or a browser.
+func ofOurs(h http.Header) bool { return h[messageField] != nil || h.Get("Polywire-Id") != "" }
 
 // takeAccept reads the media types wanted for the reply. Any type is no wish.
 func takeAccept(h http.Header, e *transport.Envelope) {

@@ -150,7 +150,46 @@ func FuzzApplicationFieldsArriveEqual(f *testing.F) {
 	})
 }
 
+func TestWhatAMessageSaysOfItselfIsOneField(t *testing.T) {
+	for _, sent := range []transport.Envelope{
+		{Message: transport.Message{ID: "7KQ", Source: "trips,%/1", Time: time.Unix(1795744800, 123456789).UTC(), Timeout: 1500 * time.Millisecond}},
+		{Message: transport.Message{ID: "ü", Timeout: time.Nanosecond}},
+		{Message: transport.Message{Source: "s", Time: time.Unix(-5, 1).UTC()}},
+		{},
+	} {
+		o := newOutgoing("POST", "/", &sent)
+		o.put(&sent, true)
+		h := http.Header{}
+		for _, f := range o.fields {
+			h.Add(f.Name, f.Value)
+		}
+		if len(h) != 1 {
+			t.Errorf("got %q, want %s alone", h, messageField)
+		}
+		want, got := sent, transport.Envelope{}
+		want.Timeout = want.Timeout.Truncate(time.Microsecond)
+		if sent.Timeout > want.Timeout {
+			want.Timeout += time.Microsecond // no time left is never what was some
+		}
+		if err := takeFields(overWire(t, h), &got); err != nil {
+			t.Fatal(err)
+		}
+		if sent.Time.IsZero() {
+			got.Time = time.Time{} // has no nanoseconds
+		}
+		if a, b := fields(&want), fields(&got); !slices.Equal(a, b) {
+			t.Errorf("%q came as %q", a, b)
+		}
+	}
+	for _, bad := range []string{",,,soon", ",,,-1", ",,,1,2", ",,,99999999999999999999"} {
+		if err := takeFields(http.Header{messageField: {bad}}, &transport.Envelope{}); !errors.Is(err, transport.CodeInvalidArgument) {
+			t.Errorf("%q: got %v, want InvalidArgument", bad, err)
+		}
+	}
+}
+
 func FuzzTakeFields(f *testing.F) {
+	f.Add("Polywire-Message", "a%,b,1,2,3", "Polywire-Id", "x")
 	f.Add("Polywire-Header", "a=%41,b=,=c,%", "Polywire-Order", "b,a,a")
 	f.Add("Polywire-Param", "a=b,c", "Polywire-Timeout", "-1s")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 string) {

@@ -125,7 +125,7 @@ func (v *visit) restReply(e, reply *transport.Envelope) {
 	own.Header = reply.Header.Clone()
 	tag := v.putNative(&own, etag)
 	place := v.putNative(&own, location)
-	if v.r.Header.Get("Polywire-Id") == "" { // a stranger has no use for what ours tell each other
+	if !ofOurs(v.r.Header) { // a stranger has no use for what ours tell each other
 		own.ID, own.Source, own.Responder, own.CorrelationID, own.Timeout = "", "", "", "", 0
 		own.Time = time.Time{}
 	}

@@ -20,7 +20,7 @@ func (a *adapter) outgoing(path string, e *transport.Envelope) (*outgoing, error
 	}
 	o := newOutgoing(http.MethodPost, path+e.Destination, e)
 	o.body = bytes.Clone(e.Body)
-	putFields(o, e, path != "/gather/")
+	o.put(e, path != "/gather/")
 	if path == "/gather/" {
 		o.set(accept, ndjson)
 	}
@@ -56,7 +56,7 @@ func (a *adapter) restOutgoing(path string, e *transport.Envelope) (*outgoing, e
 	} else {
 		own.ContentType = ""
 	}
-	putFields(o, &own, true)
+	o.put(&own, true)
 	if path == "/send/" {
 		o.set(prefer, respondSoon)
 	}

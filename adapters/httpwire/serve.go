@@ -140,7 +140,7 @@ func (v *visit) fields(e *transport.Envelope) error {
 		return err
 	}
 	takeAccept(h, e)
-	if e.ContentType == "application/x-www-form-urlencoded" && h.Get("Polywire-Id") == "" {
+	if e.ContentType == "application/x-www-form-urlencoded" && !ofOurs(h) {
 		e.ContentType = "" // what curl says of any body
 	}
 	if e.ReplyTo != "" {
@@ -233,6 +233,7 @@ func (v *visit) request(destination string) error {
 	if err != nil {
 		return err
 	}
+	reply.ID, reply.Responder, reply.Time, reply.Timeout = "", "", time.Time{}, 0 // nobody has seen them, and the caller's Conn makes its own
 	status, body := encodeReply(v.w.Header(), reply)
 	v.write(status, body)
 	return nil
