@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -177,14 +178,11 @@ func departed(e *endpoint) error {
 	return transport.CodeUnavailable.Errorf("%s is no endpoint of its service any more", e.Address)
 }
 
-// retryAfter reads how long a server, or a proxy before it, wants to be left alone.
+// retryAfter reads how long a server, or a proxy before it, wants to be left alone: seconds, or a time.
 func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
-	if v == "" {
-		return 0
-	}
-	if s, err := time.ParseDuration(v + "s"); err == nil && s > 0 {
-		return s
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
 	}
 	if at, err := http.ParseTime(v); err == nil {
 		return max(time.Until(at), 0)

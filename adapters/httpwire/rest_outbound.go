@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
@@ -72,7 +70,10 @@ func decodeREST(h http.Header, status int, body []byte) (*transport.Envelope, er
 		}
 		return e, err
 	}
-	failed := &transport.Error{Code: codeOfREST(status), Message: fmt.Sprintf("the peer answered status %d %s", status, http.StatusText(status))}
+	failed := &transport.Error{
+		Code: codeOfREST(status), RetryAfter: retryAfter(h),
+		Message: fmt.Sprintf("the peer answered status %d %s", status, http.StatusText(status)),
+	}
 	switch {
 	case status == http.StatusNotModified:
 		failed.Message += ": what if-none-match names is current"
@@ -80,9 +81,6 @@ func decodeREST(h http.Header, status int, body []byte) (*transport.Envelope, er
 		failed.Message += ": redirects are not followed; call the address that is meant"
 	case strings.HasPrefix(h.Get(contentType), problemType):
 		foreignProblem(failed, body)
-	}
-	if s, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31); err == nil && s > 0 {
-		failed.RetryAfter = time.Duration(s) * time.Second
 	}
 	return &transport.Envelope{Kind: transport.KindReply, Err: failed}, nil
 }

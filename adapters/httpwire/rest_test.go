@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -415,4 +416,28 @@ func FuzzDecodeREST(f *testing.F) {
 			t.Fatalf("status %d has code %v", status, e.Err.Code)
 		}
 	})
+}
+
+func TestRetryAfterIsSecondsOrATime(t *testing.T) {
+	soon := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
+	for text, want := range map[string][2]time.Duration{
+		"": {}, "0": {}, "3": {3 * time.Second, 3 * time.Second}, soon: {50 * time.Second, time.Minute},
+		"Thu, 01 Jan 1970 00:00:00 GMT": {}, "-1": {}, "1h": {}, "99999999999": {},
+	} {
+		h := http.Header{"Retry-After": {text}}
+		for _, got := range []time.Duration{decodeError(h, 503, nil).RetryAfter, retryAfterREST(t, h)} {
+			if got < want[0] || got > want[1] {
+				t.Errorf("Retry-After: %q reads as %v, want %v to %v", text, got, want[0], want[1])
+			}
+		}
+	}
+}
+
+func retryAfterREST(t *testing.T, h http.Header) time.Duration {
+	t.Helper()
+	e, err := decodeREST(h, 503, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Err.RetryAfter
 }

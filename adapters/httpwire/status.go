@@ -180,8 +180,8 @@ func decodeError(h http.Header, status int, body []byte) *transport.Error {
 		p.Detail = strings.TrimSpace(fmt.Sprintf("the peer answered status %d %s", status, http.StatusText(status)))
 	}
 	e := p.error()
-	if s, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31); err == nil && e.RetryAfter == 0 && s > 0 {
-		e.RetryAfter = time.Duration(s) * time.Second
+	if e.RetryAfter == 0 {
+		e.RetryAfter = retryAfter(h)
 	}
 	return e
 }
