@@ -54,11 +54,8 @@ func (v *visit) gather(destination string) error {
 	ctx, cancel := context.WithTimeout(life, e.Timeout)
 	defer cancel()
 	e.Kind = transport.KindTopic
-	if ofOurs(v.r.Header) {
-		e.Accept = fieldtext.Unescape(v.r.Header.Get("Polywire-Accept")) // Accept itself tells the form of the lines
-	} else {
-		e.Accept = ""
-	}
+	e.Accept = "" // Accept itself tells the form of the lines
+	e.SetField("polywire-accept", fieldtext.Unescape(v.r.Header.Get("Polywire-Accept")))
 	g := &answers{wake: make(chan struct{}, 1)}
 	if err := v.n.a.router.Gather(ctx, e, g.take); err != nil {
 		return err

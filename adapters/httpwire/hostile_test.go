@@ -201,3 +201,28 @@ func TestCloseDoesNotWaitForAHomeThatNeverAnswers(t *testing.T) {
 		t.Errorf("Subscribe ended with %v, want ErrClosed", err)
 	}
 }
+
+func TestAcceptOfAGatherTellsTheFormOfItsLinesAlone(t *testing.T) {
+	node := serve(t, "")
+	wanted := make(chan string, 1)
+	subscribe(t, node, "survey", func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
+		wanted <- msg.Accept
+		return &transport.Message{}, nil
+	})
+	for _, c := range []struct{ id, given, want string }{
+		{"", "", ""}, {"id-1", "", ""}, {"id-1", "text/plain", "text/plain"}, {"", "text/plain", "text/plain"},
+		{"id-1", "a%0Ab", ""}, {"id-1", "%FF", ""}, // what no field takes
+	} {
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+node.Addr()+"/gather/survey", http.NoBody)
+		req.Header = http.Header{"Accept": {ndjson}, "Polywire-Id": {c.id}, "Polywire-Accept": {c.given}}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := <-wanted; got != c.want {
+			t.Errorf("id %q, Polywire-Accept %q: the handler got Accept %q, want %q", c.id, c.given, got, c.want)
+		}
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+}
