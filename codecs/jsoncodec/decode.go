@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/polywire/polywire/codecs"
@@ -69,10 +70,17 @@ func (d *decoder) fail(err error) error {
 		cause = errDuplicate
 	case errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, io.EOF):
 		cause = io.ErrUnexpectedEOF
+	case syntactic != nil && int(offset) < len(d.src) && !startsUTF8(d.src[offset:]):
+		cause = errUTF8
 	case syntactic != nil:
 		cause = errSyntax
 	}
 	return &codecs.Error{Op: "decode", Codec: name, Path: path, Offset: offset, Err: cause}
+}
+
+func startsUTF8(b []byte) bool {
+	r, size := utf8.DecodeRune(b)
+	return r != utf8.RuneError || size > 1
 }
 
 // A lexeme is a token and its bytes in the input. jsontext's Token has no
@@ -212,7 +220,7 @@ func (d *decoder) list(s *shape.Shape, v shape.Value) error {
 	for i := 0; ; i++ {
 		lex, err := d.next()
 		if err != nil {
-			return err
+			return shape.InItem(err, i)
 		}
 		if lex.kind == ']' {
 			if s.Kind == shape.Array && i != s.Len {

@@ -36,10 +36,12 @@
 // Decoding allocates, with what maps throw away when they grow, less than 512
 // bytes for each element that codecs.Limits allows, and 16 for each byte of the
 // input. What is no MessagePack, or more of it than the input has room for,
-// costs nothing but the error.
+// costs nothing but the error, unless it is a string that is not UTF-8, to which the error has the path.
 package msgpackcodec
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"reflect"
 	"sync"
@@ -158,6 +160,9 @@ func (c *Codec) Decode(src []byte, v any) error {
 	}
 	scan := scanner{src: src, limits: c.limits}
 	if err := scan.document(); err != nil {
+		if errors.Is(err, errUTF8) {
+			err = c.located(err, src, scan.pos, s, target)
+		}
 		return fail("decode", int64(scan.pos), err)
 	}
 	d := c.decoder(src)
@@ -169,6 +174,21 @@ func (c *Codec) Decode(src []byte, v any) error {
 	}
 	c.put(d)
 	return nil
+}
+
+// located gives the error of a string at an offset of src its path, which scanners do not know: it reads as far as
+// there, where a code stops it that no value has.
+func (c *Codec) located(err error, src []byte, offset int, s *shape.Shape, target shape.Value) error {
+	src = bytes.Clone(src)
+	src[offset] = codeNever
+	d := c.decoder(src)
+	failed := d.document(s, target)
+	target.SetZero()
+	if path, _ := shape.Split(failed); d.pos == offset && path != "" {
+		err = &shape.PathError{Path: path, Err: err}
+	}
+	c.put(d)
+	return err
 }
 
 // fail returns err as the error of an operation, with the path it carries.

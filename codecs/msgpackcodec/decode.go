@@ -173,7 +173,10 @@ func (d *decoder) object(s *shape.Shape, v shape.Value) error {
 // name reads a key and returns the position of the field that it names. A key
 // that is no string names none.
 func (d *decoder) name(s *shape.Shape, hint int) (i int, known bool) {
-	if d.kind() != isString {
+	switch k := d.kind(); {
+	case k == isNothing: // see located; skip fails at it
+		return 0, false
+	case k != isString:
 		t, _ := next(d.src, d.pos)
 		d.pos = t.start + t.size
 		return 0, false

@@ -80,6 +80,9 @@ var heads = func() (h [256]head) {
 	return h
 }()
 
+// codeNever is the code of isNothing.
+const codeNever = 0xc1
+
 // A token is a value without what it holds.
 type token struct {
 	kind kind

@@ -20,6 +20,9 @@ func (d *decoder) skip() error {
 	if err != nil {
 		return err
 	}
+	if t.kind == isNothing {
+		return errReserved
+	}
 	d.pos = t.start
 	switch t.kind {
 	case isList:

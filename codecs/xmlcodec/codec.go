@@ -40,8 +40,11 @@
 package xmlcodec
 
 import (
+	"bytes"
+	"errors"
 	"reflect"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/polywire/polywire/codecs"
 	"github.com/polywire/polywire/internal/codecerr"
@@ -152,9 +155,31 @@ func (c *Codec) Decode(src []byte, v any) error {
 	defer c.release(d)
 	if err := d.document(s.Plan.(*plan), target); err != nil {
 		target.SetZero()
+		if errors.Is(err, errUTF8) && !utf8.Valid(src) {
+			return c.located(src, s.Plan.(*plan), target)
+		}
 		return fail("decode", int64(d.pos), err)
 	}
 	return nil
+}
+
+// located is the error of a document that is not UTF-8, with the path to where it ceases to be: there a character
+// stops it that XML does not allow.
+func (c *Codec) located(src []byte, p *plan, target shape.Value) error {
+	src = bytes.Clone(src)
+	at := invalidAt(src)
+	for i := at; i < len(src); i += 1 + invalidAt(src[i+1:]) {
+		src[i] = 0x01
+	}
+	d := c.decoder(src)
+	defer c.release(d)
+	failed := d.document(p, target)
+	target.SetZero()
+	err := errUTF8
+	if path, _ := shape.Split(failed); path != "" && errors.Is(failed, errChar) {
+		err = &shape.PathError{Path: path, Err: err}
+	}
+	return fail("decode", int64(at), err)
 }
 
 // fail returns err as the error of an operation, with the path it carries.

@@ -227,8 +227,12 @@ func refusesInvalidUTF8OnTheWire(e *Env) {
 				if !ok {
 					return
 				}
-				if body, ok = e.patched(body, marker, bad); ok {
-					e.Refused(e.Codec, body, tc.v, fmt.Sprintf("%q", bad))
+				if body, ok = e.patched(body, marker, bad); !ok {
+					return
+				}
+				err := e.refusal(e.Codec, body, tc.v, fmt.Sprintf("%q", bad))
+				if ce := new(codecs.Error); errors.As(err, &ce) && tc.path != "" && ce.Path != tc.path {
+					e.Errorf("%q: the error is at %q, want %q: %v", bad, ce.Path, tc.path, err)
 				}
 			})
 		}
