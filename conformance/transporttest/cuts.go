@@ -209,11 +209,11 @@ func resetsAtChance(n, between int) func(context.Context, *Env) error {
 		server, _ := e.Fresh(ctx, ConnOptions{})
 		dest, handler := e.Name("resets"), newExactly()
 		e.Handle(ctx, server, dest, handler.handle)
-		size, err := e.sizeOfCall(ctx, dest)
+		up, down, err := e.sizeOfCall(ctx, dest)
 		if err != nil {
 			return err
 		}
-		p := e.Proxy(ctx, resets(size, between))
+		p := e.Proxy(ctx, resets(up, down, between))
 		clients := 8 + n/4000
 		callers := &chancers{e: e, dest: dest, n: e.Count(n) / clients}
 		for i := range clients {
@@ -231,35 +231,38 @@ func resetsAtChance(n, between int) func(context.Context, *Env) error {
 	}
 }
 
-// sizeOfCall is how many bytes one more request says, on a connection that is there.
-func (e *Env) sizeOfCall(ctx context.Context, dest string) (int64, error) {
+// sizeOfCall is how many bytes one more request and its reply say, on a connection that is there.
+func (e *Env) sizeOfCall(ctx context.Context, dest string) (up, down int64, err error) {
 	p := e.Proxy(ctx, nil)
 	c, err := e.Via(ctx, p)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { _ = c.Close() }()
-	var before int64
+	var before faultproxy.Traffic
 	for i := range 11 {
 		if i == 1 {
-			before = p.Traffic().Up
+			before = p.Traffic()
 		}
 		if _, err := c.Request(ctx, &transport.Message{Destination: dest, Body: fmt.Appendf(nil, "size %d", i)}); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return max(1, (p.Traffic().Up-before)/10), nil
+	after := p.Traffic()
+	return max(1, (after.Up-before.Up)/10), max(1, (after.Down-before.Down)/10), nil
 }
 
-// resets is a script that resets each connection once, after between calls of size bytes, on average.
-func resets(size int64, between int) func(int) faultproxy.Script {
+// resets is a script that resets each connection once, after between calls of up bytes there and down bytes back, on average.
+func resets(up, down int64, between int) func(int) faultproxy.Script {
 	return func(n int) faultproxy.Script {
 		random := rand.New(rand.NewPCG(149, uint64(n)))
-		cut := []faultproxy.Fault{{At: random.Int64N(2*size*int64(between)) + 1, Do: faultproxy.Reset}}
-		if n%2 == 0 {
-			return faultproxy.Script{Up: faultproxy.Flow{Faults: cut}}
+		cut := func(size int64) faultproxy.Flow {
+			return faultproxy.Flow{Faults: []faultproxy.Fault{{At: random.Int64N(2*size*int64(between)) + 1, Do: faultproxy.Reset}}}
 		}
-		return faultproxy.Script{Down: faultproxy.Flow{Faults: cut}}
+		if n%2 == 0 {
+			return faultproxy.Script{Up: cut(up)}
+		}
+		return faultproxy.Script{Down: cut(down)}
 	}
 }
 
