@@ -16,6 +16,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -135,12 +136,21 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 		defer cancel()
 		if err := secure.HandshakeContext(within); err != nil {
 			n.close()
-			return nil, err
+			return nil, unmade(socket, err)
 		}
 		n.Conn = secure
 	}
 	deadline, _ := ctx.Deadline()
 	return n, n.SetDeadline(deadline)
+}
+
+// unmade is the error of a handshake that the network or the server ended: as of a dial, since no request was sent.
+func unmade(socket net.Conn, err error) error {
+	op := new(net.OpError)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) && (op.Op == "read" || op.Op == "write") {
+		return &net.OpError{Op: "dial", Net: "tcp", Source: socket.LocalAddr(), Addr: socket.RemoteAddr(), Err: err}
+	}
+	return err
 }
 
 // keep takes back a connection whose exchange is over.

@@ -133,6 +133,17 @@ func TestTLSVerifiesTheNameAndReusesItsConnection(t *testing.T) {
 	}
 }
 
+func TestAHandshakeThatIsCutOffSaysThatNothingWasSent(t *testing.T) {
+	for name, raw := range map[string]string{"closed": "", "cut in a record": "\x16\x03\x03\x00\x40"} {
+		c, _ := clientOf(t, serveRaw(t, false, func(int) string { return raw }))
+		c.TLS = &tls.Config{ServerName: "example.com", MinVersion: tls.VersionTLS12}
+		_, _, err := ask(within(t), c, &Request{Method: "GET", Target: "/"})
+		if op := new(net.OpError); !errors.As(err, &op) || op.Op != "dial" {
+			t.Errorf("%s: got %v, want the error of a dial", name, err)
+		}
+	}
+}
+
 func TestNoMoreCallsAreInProgressThanMost(t *testing.T) {
 	var now, most atomic.Int32
 	enter, leave := make(chan struct{}, 64), make(chan struct{})
