@@ -44,9 +44,6 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.serving.Done()
-	if n.leaving.Load() {
-		w.Header().Set("Connection", "close")
-	}
 	if err := v.route(); err != nil {
 		v.fail(err)
 	}
@@ -103,9 +100,18 @@ func (v *visit) fail(err error) {
 }
 
 func (v *visit) write(status int, body []byte) {
+	v.part()
 	v.writeSoon()
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(body) // a peer that is gone needs no answer
+}
+
+// part ends the connection with this answer, where the node leaves: looked at as late as that, since
+// the handlers may have gone while the request was on its way to them.
+func (v *visit) part() {
+	if v.n.leaving.Load() {
+		v.w.Header()["Connection"] = []string{"close"}
+	}
 }
 
 // message reads the message of the request's body and headers, and how long it may take, once the visitor is let in.
@@ -282,6 +288,7 @@ func (v *visit) begin() *eventWriter {
 	h["Cache-Control"] = []string{"no-store"}
 	h["X-Accel-Buffering"] = []string{"no"}
 	v.noDeadline()
+	v.part()
 	v.w.WriteHeader(http.StatusOK)
 	_ = v.rc.Flush() // what is written next fails too
 	return &eventWriter{v: v, sse: sse}

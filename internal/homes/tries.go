@@ -47,8 +47,8 @@ type Tries[C any] struct {
 // Declined tries end with the second other endpoint: where three handle nothing of that name, probably none does.
 const maxDeclined = 2
 
-// Of how many endpoints in a row a message may hear for free that they are gone or about to go: each of them hears of it once, so no
-// storm comes of that. What moves when an instance goes away would spend the budget at once.
+// Of how many endpoints in a row a message may hear for free that they did nothing, as they are gone, about to go, or have no
+// handler yet: each of them hears of it once, so no storm comes of that. What moves when an instance goes away or comes would spend the budget at once.
 const maxGone = 3
 
 const pauseBeforeRound = 50 * time.Millisecond
@@ -91,7 +91,7 @@ func (t *Tries[C]) Again(ctx context.Context, l Lease[C], outcome Outcome) bool 
 	}
 	t.tried = append(t.tried, e)
 	if t.home.set.Load().exhausted(t.tried) {
-		if outcome != Lost || t.round > 0 {
+		if outcome != Lost && outcome != Leaving || t.round > 0 { // who left may be back
 			return false
 		}
 		t.round, t.tried = t.round+1, nil
@@ -99,7 +99,7 @@ func (t *Tries[C]) Again(ctx context.Context, l Lease[C], outcome Outcome) bool 
 			return false
 		}
 	}
-	if (outcome == Refused || outcome == Leaving) && len(t.tried) <= maxGone {
+	if outcome != Lost && len(t.tried) <= maxGone {
 		return true
 	}
 	return t.home.budget.take()

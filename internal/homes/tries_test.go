@@ -217,7 +217,7 @@ func TestOnlyWhatProvablyDidNothingOrMayBeDoneTwiceIsTriedAgain(t *testing.T) {
 		idempotent bool
 		want       int // tries, of three endpoints
 	}{
-		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Leaving, false, 3}, {Lost, true, 6},
+		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Leaving, false, 6}, {Lost, true, 6},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			home := (&world{}).home(t, Options{}, "a", "b", "c")
