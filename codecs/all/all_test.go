@@ -1,9 +1,11 @@
 package all_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +107,26 @@ func TestMakersMakeWhatTheyName(t *testing.T) {
 		}
 		if _, err := normal.Append(nil, aParcel()); err != nil {
 			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}
+
+func TestTextThatIsNotUTF8IsFoundAtItsPathInEveryFormat(t *testing.T) {
+	const good, bad = "markerAAAA", "marker\xff\xffAA"
+	note := good
+	for _, c := range all.Codecs() {
+		for path, v := range map[string]parcel{
+			"id": {ID: good}, "note": {Note: &note}, "lines[1].name": {Lines: []line{{}, {Name: good}}}, "floors[#0]": {Floors: map[int32]string{7: good}},
+		} {
+			body, err := c.Append(nil, v)
+			if err != nil {
+				t.Fatal(c.Name(), err)
+			}
+			err = c.Decode(bytes.Replace(body, []byte(good), []byte(bad), 1), new(parcel))
+			var e *codecs.Error
+			if !errors.As(err, &e) || e.Path != path || !strings.Contains(err.Error(), "UTF-8") {
+				t.Errorf("%s: got %v, want invalid UTF-8 at %s", c.Name(), err, path)
+			}
 		}
 	}
 }
