@@ -161,7 +161,7 @@ func (c *Codec) Decode(src []byte, v any) error {
 	scan := scanner{src: src, limits: c.limits}
 	if err := scan.document(); err != nil {
 		if errors.Is(err, errUTF8) {
-			err = c.located(err, src, scan.pos, s, target)
+			err = c.located(src, scan.pos, s, target)
 		}
 		return fail("decode", int64(scan.pos), err)
 	}
@@ -176,9 +176,10 @@ func (c *Codec) Decode(src []byte, v any) error {
 	return nil
 }
 
-// located gives the error of a string at an offset of src its path, which scanners do not know: it reads as far as
-// there, where a code stops it that no value has.
-func (c *Codec) located(err error, src []byte, offset int, s *shape.Shape, target shape.Value) error {
+// located is the error of a string that is not UTF-8, at an offset of src, with its path, which scanners do not know: it
+// reads as far as there, where a code stops it that no value has.
+func (c *Codec) located(src []byte, offset int, s *shape.Shape, target shape.Value) error {
+	err := errUTF8
 	src = bytes.Clone(src)
 	src[offset] = codeNever
 	d := c.decoder(src)
