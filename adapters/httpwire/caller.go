@@ -21,7 +21,7 @@ type outgoing struct {
 	method     string
 	target     string // path and query
 	fields     []http1.Field
-	body       []byte // not to be changed: the transport may still read it when the verb has returned
+	body       []byte // the message's own, read until the response has ended
 	rest       bool   // made by a rule, by which its response is read
 	idempotent bool   // it may run twice
 }
@@ -156,7 +156,7 @@ type version2 struct {
 }
 
 func (v *version2) do(ctx context.Context, host string, o *outgoing) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, o.method, v.scheme+"://"+host+o.target, bytes.NewReader(o.body))
+	req, err := http.NewRequestWithContext(ctx, o.method, v.scheme+"://"+host+o.target, bytes.NewReader(bytes.Clone(o.body))) // which net/http may read when the verb has returned
 	if err != nil {
 		return nil, invalid("target %.128q: %w", o.target, err)
 	}

@@ -17,9 +17,10 @@ func (a *adapter) outgoing(path string, e *transport.Envelope) (*outgoing, error
 		return a.restOutgoing(path, e)
 	}
 	o := newOutgoing(http.MethodPost, path+e.Destination, e)
-	o.body = bytes.Clone(e.Body)
+	o.body = e.Body
 	o.put(e, path != "/gather/")
 	if path == "/gather/" {
+		o.body = bytes.Clone(e.Body) // its response goes on when the verb has returned
 		o.set(accept, ndjson)
 	}
 	return o, nil
@@ -50,7 +51,7 @@ func (a *adapter) restOutgoing(path string, e *transport.Envelope) (*outgoing, e
 		own.Accept = own.ContentType // as the message means it; a stranger does not know
 	}
 	if rule.Body() {
-		o.body = bytes.Clone(e.Body)
+		o.body = e.Body
 	} else {
 		own.ContentType = ""
 	}
