@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/polywire/polywire/internal/attach"
+	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -33,7 +34,7 @@ type node struct {
 	stop         func()        // starts GracefulStop, once
 	leaving      atomic.Bool
 	serving      sync.WaitGroup
-	timers       sync.Pool   // of boundedCtx
+	timers       router.Timers
 	destinations *names      // of methods
 	plain        metadata.MD // the head of an answer that says no more than who answers; nobody writes to it
 

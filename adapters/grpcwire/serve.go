@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,7 +38,7 @@ type visit struct {
 	in              payload            // of a call that takes one message
 	env             transport.Envelope // of a native call, as all that follows
 	exchange        router.Exchange
-	bound           boundedCtx
+	bound           router.Bounded
 	out             payload
 	values          [2]string // in the head of its answer
 }
@@ -183,7 +182,9 @@ func (v *visit) request() error {
 		in.free()
 		return err
 	}
-	reply, err := v.n.a.router.RequestIn(v.bounded(e), e, &v.exchange)
+	ctx, end := v.bounded(e)
+	defer end()
+	reply, err := v.n.a.router.RequestIn(ctx, e, &v.exchange)
 	in.free() // the router took its copy
 	if err != nil {
 		return err
@@ -203,40 +204,13 @@ func (v *visit) read(e *transport.Envelope) error {
 	return v.complete(e)
 }
 
-// bounded is timed for the router's wait for an answer, which needs no context of its own.
-func (v *visit) bounded(e *transport.Envelope) context.Context {
+// bounded is timed for a wait that most often ends before anybody asks for Done. The caller calls the func.
+func (v *visit) bounded(e *transport.Envelope) (context.Context, func()) {
 	if due, ok := v.ctx.Deadline(); ok && time.Until(due) <= e.Timeout {
-		return v.ctx
+		return v.ctx, func() {}
 	}
-	v.bound = boundedCtx{v.ctx, &v.n.timers, e.Timeout}
-	return &v.bound
-}
-
-// A boundedCtx is a ctx whose Await gives up after a while, and that does not end by that.
-type boundedCtx struct {
-	context.Context
-	timers *sync.Pool // of *time.Timer, stopped
-	most   time.Duration
-}
-
-// Await returns nil once it received from done. The router finds it by assertion.
-func (c *boundedCtx) Await(done <-chan struct{}) error {
-	timer, ok := c.timers.Get().(*time.Timer)
-	if ok {
-		timer.Reset(c.most)
-	} else {
-		timer = time.NewTimer(c.most)
-	}
-	defer c.timers.Put(timer)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-c.Done():
-		return c.Err()
-	case <-timer.C:
-		return context.DeadlineExceeded
-	}
+	v.bound.Bound(v.ctx, e.Timeout, &v.n.timers)
+	return &v.bound, v.bound.End
 }
 
 // timed bounds a call by the time of its message, where gRPC has not done so.

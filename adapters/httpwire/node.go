@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/internal/attach"
+	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -28,7 +29,7 @@ type node struct {
 	open     chan struct{} // holds one for each connection
 	serving  sync.WaitGroup
 	rooms    sync.Pool // of *eventRoom
-	timers   sync.Pool // of *time.Timer, stopped
+	timers   router.Timers
 	latest   atomic.Pointer[post]
 	frames   frames       // of what audiences read
 	leaving  atomic.Bool  // every answer ends its connection

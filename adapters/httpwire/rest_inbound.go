@@ -26,7 +26,7 @@ func (v *visit) rest() error {
 		return err
 	}
 	ctx := v.within(e.Timeout)
-	defer ctx.end()
+	defer ctx.End()
 	if v.respondsSoon() {
 		return v.restSend(ctx, e)
 	}

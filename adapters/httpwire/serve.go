@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/access"
 )
@@ -28,7 +29,7 @@ type visit struct {
 	r  *http.Request
 	rc *http.ResponseController
 
-	ctx  visitCtx
+	ctx  router.Bounded
 	peer *access.Identity // set by authenticate
 }
 
@@ -220,7 +221,7 @@ func (v *visit) accept(as access.Verb, destination string, verb func(context.Con
 		return err
 	}
 	ctx := v.within(e.Timeout)
-	defer ctx.end()
+	defer ctx.End()
 	if err := verb(ctx, e); err != nil {
 		return err
 	}
@@ -234,7 +235,7 @@ func (v *visit) request(destination string) error {
 		return err
 	}
 	ctx := v.within(e.Timeout)
-	defer ctx.end()
+	defer ctx.End()
 	reply, err := v.n.a.router.Request(ctx, e)
 	if err != nil {
 		return err
@@ -243,6 +244,12 @@ func (v *visit) request(destination string) error {
 	status, body := encodeReply(v.w.Header(), reply)
 	v.write(status, body)
 	return nil
+}
+
+// within is the ctx of the visitor's message, which may take so long.
+func (v *visit) within(timeout time.Duration) *router.Bounded {
+	v.ctx.Bound(v.r.Context(), timeout+grace, &v.n.timers)
+	return &v.ctx
 }
 
 // health answers whether the node is there; with ?watch it goes on to do so.
