@@ -297,14 +297,20 @@ func Wait(ctx context.Context, w *sync.WaitGroup) error {
 	}
 }
 
-// lameDuck is how long a node that leaves answers those who have not heard of it yet.
-const lameDuck = 250 * time.Millisecond
+// A node that leaves answers those who have not heard of it yet: until it had no connection for
+// lull, which is longer than the system takes to hand over one that it has accepted, and no longer than lameDuck.
+const (
+	lameDuck = 500 * time.Millisecond
+	lull     = 50 * time.Millisecond
+)
 
-// Told gives peers the time to hear that a node leaves: it waits until no connection is open, of which
-// open holds one each, for a quarter of a second at most, and within ctx.
+// Told gives peers the time to hear that a node leaves, within ctx. open holds one for each connection.
 func Told(ctx context.Context, open chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, lameDuck)
 	defer cancel()
-	for len(open) > 0 && Sleep(ctx, 5*time.Millisecond) == nil {
+	for since := time.Now(); time.Since(since) < lull && Sleep(ctx, 5*time.Millisecond) == nil; {
+		if len(open) > 0 {
+			since = time.Now()
+		}
 	}
 }

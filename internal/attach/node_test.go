@@ -236,3 +236,42 @@ func TestAStreamThatOutlivesItsLinkIsMadeNewWhenItEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
+	for name, c := range map[string]struct {
+		comeAt, stay time.Duration // of a connection
+		want         time.Duration
+	}{
+		"nobody there":                  {0, 0, lull},
+		"one goes":                      {0, 40 * time.Millisecond, 40*time.Millisecond + lull},
+		"one comes while it seems over": {lull / 2, lull / 2, 2 * lull},
+		"one stays":                     {0, time.Hour, lameDuck},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				open := make(chan struct{}, 1)
+				var peer sync.WaitGroup
+				left := make(chan struct{})
+				peer.Go(func() {
+					if c.stay == 0 {
+						return
+					}
+					time.Sleep(c.comeAt)
+					open <- struct{}{}
+					select {
+					case <-time.After(c.stay):
+					case <-left:
+					}
+					<-open
+				})
+				began := time.Now()
+				Told(t.Context(), open)
+				if took := time.Since(began); (took - c.want).Abs() > 5*time.Millisecond { // how often it looks
+					t.Errorf("the node was there for %v, want %v", took, c.want)
+				}
+				close(left)
+				peer.Wait()
+			})
+		})
+	}
+}
