@@ -182,9 +182,8 @@ func (v *visit) request() error {
 		in.free()
 		return err
 	}
-	ctx, end := v.bounded(e)
-	defer end()
-	reply, err := v.n.a.router.RequestIn(ctx, e, &v.exchange)
+	defer v.bound.End()
+	reply, err := v.n.a.router.RequestIn(v.bounded(e), e, &v.exchange)
 	in.free() // the router took its copy
 	if err != nil {
 		return err
@@ -204,13 +203,13 @@ func (v *visit) read(e *transport.Envelope) error {
 	return v.complete(e)
 }
 
-// bounded is timed for a wait that most often ends before anybody asks for Done. The caller calls the func.
-func (v *visit) bounded(e *transport.Envelope) (context.Context, func()) {
+// bounded is timed for a wait that most often ends before anybody asks for Done. The caller ends v.bound.
+func (v *visit) bounded(e *transport.Envelope) context.Context {
 	if due, ok := v.ctx.Deadline(); ok && time.Until(due) <= e.Timeout {
-		return v.ctx, func() {}
+		return v.ctx
 	}
 	v.bound.Bound(v.ctx, e.Timeout, &v.n.timers)
-	return &v.bound, v.bound.End
+	return &v.bound
 }
 
 // timed bounds a call by the time of its message, where gRPC has not done so.

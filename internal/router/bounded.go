@@ -71,7 +71,7 @@ func (c *Bounded) Done() <-chan struct{} {
 	return c.timed.Done()
 }
 
-// End frees the timer. Whoever waits for Done learns that c is canceled.
+// End frees the timer, if there is one. Whoever waits for Done learns that c is canceled.
 func (c *Bounded) End() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
