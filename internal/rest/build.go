@@ -34,6 +34,9 @@ func (r *Rule) Build(params url.Values) (string, error) {
 	if r.custom != "" {
 		b.WriteString(":" + r.custom)
 	}
+	if path := b.String(); len(path) > maxPath || strings.Count(path, "/") > maxParts {
+		return "", fmt.Errorf("the path of %q would be longer than %d bytes or %d segments: send large values in the query or the body", r.text, maxPath, maxParts)
+	}
 	if err := r.buildQuery(&b, params); err != nil {
 		return "", err
 	}

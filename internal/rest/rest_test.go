@@ -210,6 +210,8 @@ func TestWhatCannotTravelInAPathIsRefused(t *testing.T) {
 		"GET /k/{x}":     {"x": {"\x00"}},
 		"GET /l/{x}":     {"x": {"\xff"}},
 		"GET /m?q":       {"q": {"\n"}},
+		"GET /n/{x}":     {"x": {strings.Repeat("<", maxPath/3)}}, // three bytes each, once it is escaped
+		"GET /o/{x=**}":  {"x": {strings.Repeat("a/", maxParts) + "a"}},
 	} {
 		r, err := Parse(rule)
 		if err != nil {

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// maxPath bounds the path of a request, in bytes; the table has no rule for a longer one.
-const maxPath = 8 << 10
+// The path of a request has so many bytes and parts at most. The table has no rule for a longer one, and none is built.
+const (
+	maxPath  = 8 << 10
+	maxParts = 4 * maxSegments
+)
 
 // A Table finds destinations by verb and path. It never changes.
 type Table struct {
@@ -132,7 +135,7 @@ func (t *Table) Match(method, path, query string) (*Match, error) {
 	if path == "/" {
 		raw = nil
 	}
-	if len(raw) > 4*maxSegments {
+	if len(raw) > maxParts {
 		return nil, ErrNoPath
 	}
 	segments, err := decode(raw)
