@@ -3,7 +3,6 @@ package grpcwire
 import (
 	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,8 +36,6 @@ const (
 	maxFields     = 64 + 4 // what made a message a dead letter comes on top
 	maxFieldBytes = 17 << 10
 )
-
-const maxSeconds = 9e9 // from 1970: times beyond have no nanoseconds that fit a number
 
 // travels reports whether one of Envelope.Fields is metadata of its own, under its own key.
 func travels(key string) bool {
@@ -155,26 +152,15 @@ func (h *head) putMixed(fields transport.Header) {
 // left is the time that is left, where grpc-timeout does not tell it. A reply has neither id nor time, so that
 // the value is the same each time, which costs next to nothing.
 func (h *head) message(e *transport.Envelope, left time.Duration) string {
-	var room [256]byte
-	b := room[:0]
+	s, least := fieldtext.Stamp{Source: e.Source, Left: left}, 2
 	if !h.reply {
-		b = append(b, fieldtext.Escape(e.ID)...)
+		s.ID, s.Time, least = e.ID, e.Time, 3
 	}
-	b = append(append(b, ','), fieldtext.Escape(e.Source)...)
-	switch {
-	case !h.reply:
-		if b = append(b, ','); -maxSeconds < e.Time.Unix() && e.Time.Unix() < maxSeconds {
-			b = strconv.AppendInt(b, e.Time.UnixNano(), 10)
-		}
-	case h.unsorted:
-		b = append(b, ',')
+	if h.unsorted {
+		least = 4
 	}
-	if left > 0 || h.unsorted {
-		b = append(b, ',')
-	}
-	if left > 0 {
-		b = strconv.AppendInt(b, int64((left+time.Microsecond-1)/time.Microsecond), 10)
-	}
+	var room [256]byte
+	b := s.Append(room[:0], least)
 	if h.unsorted {
 		for key := range e.Header.All() {
 			b = append(append(b, ','), key...)
@@ -256,20 +242,14 @@ func takeMessage(values []string, e *transport.Envelope) (order string) {
 	if len(values) == 0 {
 		return ""
 	}
-	id, rest, _ := strings.Cut(values[0], ",")
-	source, rest, _ := strings.Cut(rest, ",")
-	sent, rest, _ := strings.Cut(rest, ",")
-	left, order, _ := strings.Cut(rest, ",")
-	e.SetField("polywire-id", fieldtext.Unescape(id))
-	e.SetField("polywire-source", fieldtext.Unescape(source))
-	if sent != "" {
-		if ns, err := strconv.ParseInt(sent, 10, 64); err == nil {
-			e.Time = time.Unix(0, ns).UTC()
-		}
+	s, order, _ := fieldtext.ParseStamp(values[0])
+	e.SetField("polywire-id", s.ID)
+	e.SetField("polywire-source", s.Source)
+	if !s.Time.IsZero() {
+		e.Time = s.Time
 	}
-	if left != "" {
-		us, _ := strconv.ParseUint(left, 10, 40)         // 0, which is none, where it is no number
-		e.Timeout = time.Duration(us) * time.Microsecond //nolint:gosec // 40 bits
+	if s.Left > 0 {
+		e.Timeout = s.Left
 	}
 	return order
 }

@@ -1,12 +1,9 @@
 package httpwire
 
 import (
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
@@ -216,42 +213,27 @@ func takeReserved(h http.Header, name string, e *transport.Envelope) error {
 	return nil
 }
 
-// messageOf is the value of messageField for e: its id, source, time in nanoseconds since 1970 and time left in
-// microseconds. One field costs both ends what each of four would.
+// messageOf is the value of messageField for e.
 func messageOf(e *transport.Envelope) string {
 	var room [192]byte
-	b := append(append(room[:0], fieldtext.Escape(e.ID)...), ',')
-	b = append(append(b, fieldtext.Escape(e.Source)...), ',')
-	if s := e.Time.Unix(); -maxSeconds < s && s < maxSeconds {
-		b = strconv.AppendInt(b, e.Time.UnixNano(), 10)
-	}
-	b = append(b, ',')
-	if e.Timeout > 0 {
-		b = strconv.AppendInt(b, int64((e.Timeout-1)/time.Microsecond)+1, 10)
-	}
-	return string(b)
+	s := fieldtext.Stamp{ID: e.ID, Source: e.Source, Time: e.Time, Left: e.Timeout}
+	return string(s.Append(room[:0], 4))
 }
-
-const maxSeconds = 9e9 // from 1970: times beyond have no nanoseconds that fit a number
 
 // takeMessage is the inverse of messageOf.
 func takeMessage(value string, e *transport.Envelope) error {
-	id, rest, _ := strings.Cut(value, ",")
-	source, rest, _ := strings.Cut(rest, ",")
-	sent, left, _ := strings.Cut(rest, ",")
-	e.SetField("polywire-id", fieldtext.Unescape(id))
-	e.SetField("polywire-source", fieldtext.Unescape(source))
-	if ns, err := strconv.ParseInt(sent, 10, 64); err == nil {
-		e.Time = time.Unix(0, ns).UTC()
-	}
-	if left == "" {
-		return nil
-	}
-	us, err := strconv.ParseUint(left, 10, 64)
-	if err != nil {
+	s, more, ok := fieldtext.ParseStamp(value)
+	if !ok || more != "" {
 		return invalid("%s: want an id, a source, nanoseconds since 1970 and the microseconds that are left, with commas between", messageField)
 	}
-	e.Timeout = time.Duration(min(us, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
+	e.SetField("polywire-id", s.ID)
+	e.SetField("polywire-source", s.Source)
+	if !s.Time.IsZero() {
+		e.Time = s.Time
+	}
+	if s.Left > 0 {
+		e.Timeout = s.Left
+	}
 	return nil
 }
 
