@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"codecs/protocodec":          {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/intern", "google.golang.org/protobuf/"},
 	"codecs/xmlcodec":            {module + "codecs", module + "internal/codecerr", module + "internal/shape", module + "internal/protoshape", module + "internal/intern", "google.golang.org/protobuf/"},
 	"internal/homes":             {module + "transport", module + "transport/endpoints", module + "internal/reconnect"},
+	"internal/fieldtext":         {module + "transport"},
 	"internal/router":            {module + "transport", module + "internal/router/"},
 	"internal/apiproto":          {module + "internal/protofiles", module + "codecs/schema", module + "codecs/protocodec", module + "transport/contract", "google.golang.org/protobuf/"},
 	"internal/attach":            {module + "transport", module + "transport/access", module + "internal/homes", module + "internal/reconnect", module + "internal/router"},

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -264,8 +265,8 @@ func readMessage(b []byte) (*transport.Envelope, error) {
 		case messageField:
 			key, value := readField(f.bytes)
 			size += len(key) + len(value)
-			if e.Header.Len() >= maxFields || size > 2*maxFieldBytes {
-				return nil, transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
+			if e.Header.Len() >= fieldtext.MaxFields || size > 2*fieldtext.MaxFieldBytes {
+				return nil, fieldtext.TooMany()
 			}
 			if carried(strings.ToLower(key)) {
 				e.SetField(key, value)

@@ -31,12 +31,6 @@ const (
 	binarySuffix  = "-bin"
 )
 
-// Limits of the application's header, which the core has too; here they refuse before anything is kept.
-const (
-	maxFields     = 64 + 4 // what made a message a dead letter comes on top
-	maxFieldBytes = 17 << 10
-)
-
 // travels reports whether one of Envelope.Fields is metadata of its own, under its own key.
 func travels(key string) bool {
 	switch key {
@@ -220,21 +214,7 @@ func takeFields(md, trailer metadata.MD, e *transport.Envelope) error {
 	var room [8]fieldtext.Field
 	found := takeMetadata(room[:0], md, "", e)
 	found = takeMetadata(found, trailer, trailerPrefix, e)
-	for entry := range fieldtext.Entries(md[listKey]) {
-		key, v, _ := strings.Cut(entry, "=")
-		if key = strings.ToLower(key); !strings.HasPrefix(key, ownPrefix) && key != "traceparent" && key != "tracestate" {
-			found = append(found, fieldtext.Field{Key: key, Value: fieldtext.Unescape(v)}) // what is not the application's has a key of its own
-		}
-	}
-	size := 0
-	for _, f := range fieldtext.Ordered(found, order, 4*maxFields) {
-		size += len(f.Key) + len(f.Value)
-		if e.Header.Len() >= maxFields || size > maxFieldBytes {
-			return transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
-		}
-		e.SetField(f.Key, f.Value) // what is no valid field is left out, as semantics §2.3 has it
-	}
-	return nil
+	return fieldtext.Give(e, fieldtext.Listed(found, md[listKey]), order)
 }
 
 // takeMessage reads what our own peers say of every message, and returns the list of keys that tells the order of fields.
@@ -243,14 +223,7 @@ func takeMessage(values []string, e *transport.Envelope) (order string) {
 		return ""
 	}
 	s, order, _ := fieldtext.ParseStamp(values[0])
-	e.SetField("polywire-id", s.ID)
-	e.SetField("polywire-source", s.Source)
-	if !s.Time.IsZero() {
-		e.Time = s.Time
-	}
-	if s.Left > 0 {
-		e.Timeout = s.Left
-	}
+	s.Give(e)
 	return order
 }
 

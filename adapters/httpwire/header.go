@@ -28,12 +28,6 @@ const (
 	reservedPrefix = "Polywire-"
 )
 
-// Limits of the application's header, which the core has too; here they refuse before anything is kept.
-const (
-	maxFields     = 64 + 4 // what made a message a dead letter comes on top
-	maxFieldBytes = 17 << 10
-)
-
 // wireFields are Envelope.Fields and the fields of HTTP that carry them.
 var wireFields = [...]struct{ key, name string }{
 	{"polywire-id", "Polywire-Id"}, {"polywire-source", "Polywire-Source"}, {"polywire-time", "Polywire-Time"}, {"polywire-timeout", timeoutField},
@@ -173,21 +167,7 @@ func takeFields(h http.Header, e *transport.Envelope) error {
 			found = append(found, fieldtext.Field{Key: strings.ToLower(name), Value: v})
 		}
 	}
-	for entry := range fieldtext.Entries(h[headerList]) {
-		key, v, _ := strings.Cut(entry, "=")
-		if key = strings.ToLower(key); !strings.HasPrefix(key, "polywire-") && key != "traceparent" && key != "tracestate" {
-			found = append(found, fieldtext.Field{Key: key, Value: fieldtext.Unescape(v)}) // what is not the application's has a header of its own
-		}
-	}
-	size := 0
-	for _, f := range fieldtext.Ordered(found, h[orderField], 4*maxFields) {
-		size += len(f.Key) + len(f.Value)
-		if e.Header.Len() >= maxFields || size > maxFieldBytes {
-			return transport.CodeResourceExhausted.Errorf("more header than %d fields or %d bytes", maxFields, maxFieldBytes)
-		}
-		e.SetField(f.Key, f.Value) // what is no valid field is left out, as semantics §2.3 has it
-	}
-	return nil
+	return fieldtext.Give(e, fieldtext.Listed(found, h[headerList]), h[orderField])
 }
 
 func takeReserved(h http.Header, name string, e *transport.Envelope) error {
@@ -226,14 +206,7 @@ func takeMessage(value string, e *transport.Envelope) error {
 	if !ok || more != "" {
 		return invalid("%s: want an id, a source, nanoseconds since 1970 and the microseconds that are left, with commas between", messageField)
 	}
-	e.SetField("polywire-id", s.ID)
-	e.SetField("polywire-source", s.Source)
-	if !s.Time.IsZero() {
-		e.Time = s.Time
-	}
-	if s.Left > 0 {
-		e.Timeout = s.Left
-	}
+	s.Give(e)
 	return nil
 }
 

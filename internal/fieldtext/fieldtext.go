@@ -2,7 +2,8 @@
 // wires that have such: HTTP's, and the metadata of gRPC.
 //
 // Such fields carry printable ASCII and keep no order between names, and so what
-// they cannot carry goes, escaped, into the elements of list fields. The package promises that every text comes back as it was.
+// they cannot carry goes, escaped, into the elements of list fields. The package promises that every text comes back as it was,
+// and that no message takes more of a header than the limits.
 package fieldtext
 
 import (

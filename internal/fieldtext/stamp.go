@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/polywire/polywire/transport"
 )
 
 // A Stamp is what a message of ours says of itself, in one field: one costs both ends what each of four would.
@@ -62,4 +64,16 @@ func ParseStamp(value string) (s Stamp, rest string, ok bool) {
 	}
 	s.Left = time.Duration(min(us, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
 	return s, rest, true
+}
+
+// Give gives e what s tells. It leaves in place what s does not tell, or no field takes.
+func (s *Stamp) Give(e *transport.Envelope) {
+	e.SetField("polywire-id", s.ID)
+	e.SetField("polywire-source", s.Source)
+	if !s.Time.IsZero() {
+		e.Time = s.Time
+	}
+	if s.Left > 0 {
+		e.Timeout = s.Left
+	}
 }
