@@ -56,11 +56,17 @@ func (c *Conn) refused(err error) error {
 		cause = CodeUnavailable
 	}
 	if cause == CodeUnavailable || cause == CodeResourceExhausted || cause == CodeDeadlineExceeded {
-		return CodeUnavailable.Errorf("who asks, or what they may, cannot be told now: %w", err)
+		return CodeUnavailable.Errorf("who asks, or what they may, cannot be told now: %w", untold{err})
 	}
 	c.counts.denied.Add(1)
 	return code.Errorf("%w", err)
 }
+
+// An untold error is none of a refusal, which the gate finds by Untold: it ends no stream.
+type untold struct{ error }
+
+func (u untold) Untold()       {}
+func (u untold) Unwrap() error { return u.error }
 
 // Peer is for access.Peer, which finds it in the ctx of a handler.
 func (in *inbound) Peer() *access.Identity { return in.env.Peer }

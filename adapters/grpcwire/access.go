@@ -15,15 +15,19 @@ const authorization = "authorization"
 
 // authenticate finds out who the visitor is, before anything that it sends is read.
 func (v *visit) authenticate() error {
-	evidence := access.EvidenceOf(v.md[authorization], nil)
+	var err error
+	v.peer, err = v.n.a.setup.Access.Enter(v.ctx, v.evidence())
+	return err
+}
+
+// evidence is what the visitor shows of itself.
+func (v *visit) evidence() access.Evidence {
 	if p, ok := peer.FromContext(v.ctx); ok {
 		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
-			evidence = access.EvidenceOf(v.md[authorization], &info.State)
+			return access.EvidenceOf(v.md[authorization], &info.State)
 		}
 	}
-	var err error
-	v.peer, err = v.n.a.setup.Access.Enter(v.ctx, evidence)
-	return err
+	return access.EvidenceOf(v.md[authorization], nil)
 }
 
 // admit is the one way in for every method: it asks whether the visitor may do verb with a
@@ -50,17 +54,17 @@ func (v *visit) attaches(b *transport.Binding) error {
 	return v.admit(access.Handle, b.Pattern)
 }
 
-// live makes v's ctx end with the visitor's identity, for a stream. The caller calls the func when that has ended.
-func (v *visit) live() context.CancelFunc {
+// live makes v's ctx end with the visitor's identity, or its right to verb, for a stream. The caller calls the func when that has ended.
+func (v *visit) live(verb access.Verb, destination string) context.CancelFunc {
 	var end context.CancelFunc
-	v.ctx, end = v.n.a.setup.Access.Life(v.ctx, v.peer)
+	v.ctx, end = v.n.a.setup.Access.Life(v.ctx, access.Claim{Evidence: v.evidence(), Peer: v.peer, Verb: verb, Destination: destination})
 	return end
 }
 
-// ended is the error of a stream whose visitor is no longer known; nil when it ended otherwise.
+// ended is the error of a stream whose visitor is no longer let in; nil when it ended otherwise.
 func (v *visit) ended() error { return v.n.a.setup.Access.Ended(v.ctx) }
 
-// nativeStream serves a stream of a generated service, which is a request of its method. It ends with the visitor's identity.
+// nativeStream serves a stream of a generated service, which is a request of its method. It ends with the visitor's identity, or its right.
 func (v *visit) nativeStream(serve func(grpc.ServerStream) error) error {
 	if err := v.authenticate(); err != nil {
 		return err
@@ -72,9 +76,9 @@ func (v *visit) nativeStream(serve func(grpc.ServerStream) error) error {
 	if err := v.admit(access.Request, destination); err != nil {
 		return err
 	}
-	defer v.live()()
+	defer v.live(access.Request, destination)()
 	s := &knownStream{ServerStream: v.stream, ctx: access.WithPeer(v.ctx, v.peer)}
-	if v.peer == nil || v.peer.Expires.IsZero() {
+	if !v.n.a.setup.Access.Bounds(v.peer) {
 		return serve(s)
 	}
 	done := make(chan error, 1) // written by the handler, whose calls of the stream fail once this has returned

@@ -166,6 +166,70 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 	}
 }
 
+func TestAStreamEndsOnceItsTokenOrItsRightIsTakenAway(t *testing.T) {
+	r, policy := peertest.Revocable(t, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})
+	desc := &grpc.ServiceDesc{ServiceName: "acme.v1.Feed", HandlerType: (*any)(nil), Streams: []grpc.StreamDesc{{
+		StreamName: "Watch", ServerStreams: true, ClientStreams: true,
+		Handler: func(_ any, s grpc.ServerStream) error {
+			if err := s.SendMsg(&payload{}); err != nil {
+				return err
+			}
+			<-s.Context().Done()
+			return nil
+		},
+	}}}
+	reg := transport.NewRegistry(Factory(WithStreams(func(s grpc.ServiceRegistrar) { s.RegisterService(desc, nil) })))
+	node, err := reg.Open(t.Context(), "grpc://?listen=127.0.0.1:0&attach", transport.WithAccess(policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	if _, err := node.Subscribe(t.Context(), "d.x", func(ctx context.Context, _ *transport.Message) (*transport.Message, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	cc := dial(t, node.Addr())
+	ctx, cancel := context.WithTimeout(t.Context(), testTime)
+	defer cancel()
+	streams := map[string]map[string]grpc.ClientStream{"anna": {}, "bob": {}}
+	for name, of := range streams {
+		for method, first := range map[string][]byte{
+			busGather: styles("d.x")[busGather], busAttach + "?topic": styles("d.x")[busAttach+"?topic"], busAttach + "?queue": styles("d." + name)[busAttach+"?queue"], "/acme.v1.Feed/Watch": nil,
+		} {
+			path, _, _ := strings.Cut(method, "?")
+			s, err := cc.NewStream(metadata.AppendToOutgoingContext(ctx, authorization, "Bearer token-"+name), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, path, grpc.ForceCodecV2(passThrough{}))
+			if err == nil {
+				err = s.SendMsg(&payload{data: first, owned: true})
+			}
+			if err == nil && path == busGather {
+				err = s.CloseSend()
+			}
+			if err == nil {
+				err = s.RecvMsg(&payload{}) // in effect
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", method, err)
+			}
+			of[method] = s
+		}
+	}
+	r.Forget("anna")
+	r.Deny("bob")
+	for name, code := range map[string]codes.Code{"anna": codes.Unauthenticated, "bob": codes.PermissionDenied} {
+		for method, s := range streams[name] {
+			var err error
+			for err == nil { // signs of life may come before
+				err = s.RecvMsg(&payload{})
+			}
+			if status.Code(err) != code {
+				t.Errorf("%s of %s ended with %v, want %v", method, name, err, code)
+			}
+		}
+	}
+}
+
 func TestTheHandlerSeesThePeerOfACredential(t *testing.T) {
 	node := openConn(t, "grpc://?listen=127.0.0.1:0", transport.WithAccess(peertest.Guard(t, 0, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})))
 	handle(t, node, "who.is", func(ctx context.Context, m *transport.Message) (*transport.Message, error) {

@@ -52,7 +52,7 @@ func (v *visit) gather() error {
 		in.free()
 		return err
 	}
-	defer v.live()()
+	defer v.live(access.Gather, e.Destination)()
 	ctx, cancel := v.timed(e)
 	defer cancel()
 	g := &answers{wake: make(chan struct{}, 1)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // attach serves polywire.v1.Bus/Attach: a subscription, or a handler of another process where the node's options let it.
@@ -19,7 +20,11 @@ func (v *visit) attach() error {
 	if err != nil {
 		return err
 	}
-	defer v.live()()
+	verb := access.Subscribe
+	if b.Kind == transport.KindQueue {
+		verb = access.Handle
+	}
+	defer v.live(verb, b.Pattern)()
 	out := attach.NewOutlet()
 	bound, err := v.n.a.router.Bind(v.ctx, b, out)
 	if err != nil {

@@ -25,7 +25,7 @@ func (v *visit) authenticate() error {
 		return nil
 	}
 	var err error
-	v.peer, err = v.n.a.setup.Access.Enter(v.r.Context(), access.EvidenceOf(v.r.Header[authorization], v.r.TLS))
+	v.peer, err = v.n.a.setup.Access.Enter(v.r.Context(), v.evidence())
 	return err
 }
 
@@ -46,13 +46,31 @@ func (a *adapter) checkCredentials() error {
 	return nil
 }
 
-// life is the ctx of an answer of many events, which ends with the visitor's identity.
-func (v *visit) life() (context.Context, context.CancelFunc) {
-	return v.n.a.setup.Access.Life(v.r.Context(), v.peer)
+// evidence is what the visitor shows of itself.
+func (v *visit) evidence() access.Evidence {
+	return access.EvidenceOf(v.r.Header[authorization], v.r.TLS)
 }
 
-// expired tells a visitor why its stream ends, when that is the end of its identity.
-func (v *visit) expired(ctx context.Context, w *eventWriter) {
+// claim is what the visitor was let in for, whose stream that is.
+func (v *visit) claim(verb access.Verb, destination string) access.Claim {
+	return access.Claim{Evidence: v.evidence(), Peer: v.peer, Verb: verb, Destination: destination}
+}
+
+// claimOf is claim of a binding.
+func (v *visit) claimOf(b *transport.Binding) access.Claim {
+	if b.Kind == transport.KindQueue {
+		return v.claim(access.Handle, b.Pattern)
+	}
+	return v.claim(access.Subscribe, b.Pattern)
+}
+
+// life is the ctx of an answer of many events, which ends with the visitor's identity, and with its right to c.
+func (v *visit) life(c access.Claim) (context.Context, context.CancelFunc) {
+	return v.n.a.setup.Access.Life(v.r.Context(), c)
+}
+
+// dismissed tells a visitor why its stream ends, when that is the end of what it was let in by.
+func (v *visit) dismissed(ctx context.Context, w *eventWriter) {
 	if err := v.n.a.setup.Access.Ended(ctx); err != nil {
 		_ = w.failed(asError(err)) // a peer that is gone needs no reason
 	}

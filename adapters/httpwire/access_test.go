@@ -1,6 +1,7 @@
 package httpwire
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -227,6 +228,60 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 		}
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+}
+
+func TestAStreamEndsOnceItsTokenOrItsRightIsTakenAway(t *testing.T) {
+	r, policy := peertest.Revocable(t, access.Rule{Who: []string{access.Known}, May: everything, What: []string{">"}})
+	node := openConn(t, "http://?listen=127.0.0.1:0&attach", transport.WithAccess(policy))
+	if _, err := node.Subscribe(t.Context(), "d", func(ctx context.Context, _ *transport.Message) (*transport.Message, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	open := func(method, path, name string) *http.Response {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), testTime)
+		t.Cleanup(cancel)
+		req, _ := http.NewRequestWithContext(ctx, method, "http://"+node.Addr()+path, nil)
+		req.Header.Set("Authorization", "Bearer token-"+name)
+		req.Header.Set("Polywire-Timeout", "60s")
+		resp, err := tr.RoundTrip(req)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s as %s: got %v, %v", path, name, resp, err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	streams := map[string]map[string]*http.Response{"anna": {}, "bob": {}}
+	for name := range streams {
+		for path, method := range map[string]string{"/subscribe/x": "GET", "/subscribe/x?credit=1": "GET", "/handle/" + name + "?credit=1": "GET", "/gather/d": "POST"} {
+			streams[name][path] = open(method, path, name)
+		}
+	}
+	stays := open("GET", "/subscribe/x", "carla")
+	r.Forget("anna")
+	r.Deny("bob")
+	for name, code := range map[string]string{"anna": "unauthenticated", "bob": "permission_denied"} {
+		for path, resp := range streams[name] {
+			if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"code":"`+code+`"`) {
+				t.Errorf("%s of %s ended with %q, %v, want %s", path, name, body, err, code)
+			}
+		}
+	}
+	if err := node.Publish(t.Context(), &transport.Message{Destination: "x", Body: []byte("for carla")}); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stays.Body); ; {
+		if !lines.Scan() {
+			t.Fatalf("the stream of another ended: %v", lines.Err())
+		}
+		if strings.Contains(lines.Text(), "for carla") {
+			break
+		}
+	}
 }
 
 func TestAStreamIsSettledByWhoOpenedItAlone(t *testing.T) {

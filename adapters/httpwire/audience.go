@@ -108,12 +108,12 @@ func (v *visit) attend(b transport.Binding) error {
 	}
 	_ = v.begin().hello() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
 	a.timer = time.AfterFunc(v.n.a.limits.ping, a.tick)
-	if takes && v.takeOver(a) {
+	if takes && v.takeOver(a, v.claimOf(&b)) {
 		return nil
 	}
 	a.done = make(chan struct{})
 	a.begin(&responsePen{v})
-	life, end := v.life()
+	life, end := v.life(v.claimOf(&b))
 	defer end()
 	select {
 	case <-life.Done():

@@ -49,7 +49,7 @@ func (v *visit) gather(destination string) error {
 	if v.r.Header.Get(timeoutField) == "" && v.r.Header[messageField] == nil {
 		e.Timeout = defaultGather
 	}
-	life, end := v.life()
+	life, end := v.life(v.claim(access.Gather, destination))
 	defer end()
 	ctx, cancel := context.WithTimeout(life, e.Timeout)
 	defer cancel()
@@ -78,7 +78,7 @@ func (v *visit) gather(destination string) error {
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
-			v.expired(life, w)
+			v.dismissed(life, w)
 			return w.lastly("deadline")
 		case <-v.n.closing:
 			return nil

@@ -63,7 +63,7 @@ func (v *visit) stream(b transport.Binding) error {
 
 // serve binds s, and writes its messages.
 func (v *visit) serve(b transport.Binding, s *stream) error {
-	life, end := v.life()
+	life, end := v.life(v.claimOf(&b))
 	defer end()
 	var err error
 	if s.bound, err = v.n.a.router.Bind(v.r.Context(), b, s); err != nil {
@@ -83,7 +83,7 @@ func (v *visit) serve(b transport.Binding, s *stream) error {
 	defer w.discard()
 	_ = w.hello() // programs that show the head with the first bytes show it now; a visitor that is gone is noticed below
 	v.run(life, s, w)
-	v.expired(life, w)
+	v.dismissed(life, w)
 	return nil
 }
 
@@ -102,7 +102,7 @@ func (v *visit) credit(b *transport.Binding) (settles bool, err error) {
 	return true, nil
 }
 
-// run writes events until the visitor is gone, its identity has ended, or it is too slow or wants no more.
+// run writes events until the visitor is gone, is no longer let in, or it is too slow or wants no more.
 func (v *visit) run(life context.Context, s *stream, w *eventWriter) {
 	tick := time.NewTicker(v.n.a.limits.ping)
 	defer tick.Stop()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polywire/polywire/transport"
+	"github.com/polywire/polywire/transport/access"
 )
 
 // A pen writes to a visitor that settles nothing. It is used by one goroutine at a time, but for by.
@@ -47,19 +48,17 @@ func (v *visit) takes() bool {
 // takeOver gives the connection to a, after the head, which says that chunks follow; false when it cannot be had.
 //
 // From here on all that net/http would do is the audience's: deadlines of writes, the end of the peer, which
-// watch notices, that of its identity, and that of the node. The listener counts the connection as before.
-func (v *visit) takeOver(a *audience) bool {
+// watch notices, that of its identity or right, and that of the node. The listener counts the connection as before.
+func (v *visit) takeOver(a *audience, c access.Claim) bool {
 	conn, _, err := v.rc.Hijack() // what was read already, behind the request, is nobody's
 	if err != nil {
 		return false
 	}
 	n := v.n
-	life, end := n.a.setup.Access.Life(context.Background(), v.peer)
-	if _, ends := life.Deadline(); ends {
+	if gate := n.a.setup.Access; gate.Bounds(v.peer) {
+		life, end := gate.Life(context.Background(), c)
 		stop := context.AfterFunc(life, func() { a.end(n.endOf(life)) })
 		a.release = func() { stop(); end() }
-	} else {
-		end()
 	}
 	n.serving.Go(func() { a.watch(conn) }) // ends with conn, which finish closes
 	a.begin(&chunkPen{conn})
@@ -77,7 +76,7 @@ func (a *audience) watch(conn net.Conn) {
 	}
 }
 
-// endOf is why a life ended, when that is the end of an identity; else nil.
+// endOf is why a life ended, when that is the end of what its visitor was let in by; else nil.
 func (n *node) endOf(life context.Context) *transport.Error {
 	if err := n.a.setup.Access.Ended(life); err != nil {
 		return asError(err)

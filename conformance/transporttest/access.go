@@ -24,6 +24,8 @@ func accessCases() []Case {
 			Rule: "Who is known and may not is denied in every style; who may is known to the handler by its proof alone.", Run: denied},
 		{ID: "T170", Group: "N", Sections: []string{"8.5"}, Needs: []string{"Publish"}, Abilities: auth,
 			Rule: "A subscription ends with the identity that made it, as Unauthenticated, which Health tells.", Run: identityEnds},
+		{ID: "T170r", Group: "N", Sections: []string{"8.5"}, Needs: []string{"Publish"}, Abilities: auth,
+			Rule: "Subscriptions end within seconds once a policy that says so has changed and no longer lets them in: as Unauthenticated, which Health tells, or lost for good as PermissionDenied.", Run: takenAway},
 		{ID: "T171", Group: "N", Sections: []string{"8.4"}, Needs: needs, Abilities: auth,
 			Rule: "What a peer may is decided on the destination that the handler serves: narrower rules hold against wider ones, and against patterns.", Run: decidedOnDestination},
 		{ID: "T171r", Group: "N", Sections: []string{"8.4", "8.2"}, Needs: []string{"Send"}, Abilities: auth,
@@ -214,6 +216,88 @@ func identityEnds(ctx context.Context, e *Env) error {
 	if len(got) > 0 {
 		return fmt.Errorf("%q came after the identity had ended", <-got)
 	}
+	return nil
+}
+
+// A revocable policy knows everybody by their token, until they are unknown, and lets them do everything, until they are denied.
+type revocable struct {
+	mu              sync.Mutex // guards the fields below
+	unknown, denied string     // names; empty is nobody
+	revision        uint64
+}
+
+func (r *revocable) Revision() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.revision
+}
+
+func (r *revocable) revoke(unknown, denied string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unknown, r.denied = unknown, denied
+	r.revision++
+}
+
+func (r *revocable) Authenticate(_ context.Context, ev access.Evidence) (*access.Identity, error) {
+	name, ok, err := access.ParseBearer(ev.Authorization)
+	if !ok || err != nil {
+		return nil, access.ErrNoCredentials
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if name == r.unknown {
+		return nil, access.ErrUnauthenticated
+	}
+	return &access.Identity{Name: name}, nil
+}
+
+func (r *revocable) Authorize(_ context.Context, id *access.Identity, _ access.Verb, _ string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if id.Name == r.denied {
+		return access.ErrDenied
+	}
+	return nil
+}
+
+func takenAway(ctx context.Context, e *Env) error {
+	policy := &revocable{}
+	server, _ := e.Fresh(ctx, ConnOptions{Server: []transport.Option{transport.WithAccess(access.Policy{Authenticator: policy, Authorizer: policy})}, Client: []transport.Option{shows("Bearer root")}})
+	dest, got, clients := e.Name("news"), make(chan string, 100), map[string]Conn{}
+	for _, name := range []string{"anna", "bob", "carla"} {
+		clients[name] = e.Another(ctx, shows("Bearer "+name))
+		_, err := clients[name].Subscribe(ctx, dest, func(context.Context, *transport.Message) (*transport.Message, error) {
+			got <- name
+			return nil, nil
+		})
+		e.Must(err, "subscribe as "+name)
+	}
+	hear := func(want map[string]bool) {
+		e.Must(server.Publish(ctx, &transport.Message{Destination: dest}), "publish")
+		for range len(want) {
+			if name := recv(e, got, "what was published"); !want[name] {
+				e.Errorf("a subscription of %s, which was taken away, still brings messages", name)
+			}
+		}
+	}
+	hear(map[string]bool{"anna": true, "bob": true, "carla": true})
+	policy.revoke("anna", "bob")
+	e.Until("Health says that the subscription of a token that is gone is refused", func() bool {
+		return errors.Is(clients["anna"].Health(ctx), transport.CodeUnauthenticated)
+	})
+	e.Until("Health says that the subscription of a right that is gone is lost", func() bool {
+		return errors.Is(clients["bob"].Health(ctx), transport.CodePermissionDenied)
+	})
+	e.Must(clients["carla"].Health(ctx), "health of one who is let in as before")
+	hear(map[string]bool{"carla": true})
+	e.Pause(e.Tick)
+	if len(got) > 0 {
+		e.Errorf("%s got what was published after its subscription was taken away", <-got)
+	}
+	policy.revoke("", "bob")
+	e.Until("who is known again has its subscription back", func() bool { return clients["anna"].Health(ctx) == nil })
+	hear(map[string]bool{"anna": true, "carla": true})
 	return nil
 }
 

@@ -70,6 +70,8 @@ func accessFaults() []Fault {
 					return &access.Identity{Name: id.Name, Groups: id.Groups, Proof: id.Proof}, nil
 				})
 			})},
+		{Name: "keeps the streams of what was taken away", Rules: []string{"8.5"}, Cases: []string{"T170r"}, Abilities: auth,
+			setup: regated(func(*access.Gate, *access.Policy) {})}, // whose policy does not say that it changed
 		{Name: "shows credentials without TLS", Rules: []string{"8.6"}, Cases: []string{"T174"}, Abilities: []string{AbilityAuth, AbilityProxy},
 			setup: regated(func(_ *access.Gate, p *access.Policy) { p.InsecureCredentials = true })},
 	}

@@ -219,7 +219,7 @@ func TestAStreamsLifeIsThatOfItsIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := access.NewGate(access.Policy{Authenticator: access.Either()}, nil)
 		id := &access.Identity{Name: "a", Expires: time.Now().Add(time.Minute)}
-		ctx, end := gate.Life(t.Context(), id)
+		ctx, end := gate.Life(t.Context(), access.Claim{Peer: id})
 		defer end()
 		time.Sleep(59 * time.Second) // of the fake clock
 		if ctx.Err() != nil || gate.Ended(ctx) != nil || gate.Admit(ctx, id, access.Send, "x") != nil {
@@ -229,7 +229,7 @@ func TestAStreamsLifeIsThatOfItsIdentity(t *testing.T) {
 		if ctx.Err() == nil || !errors.Is(gate.Ended(ctx), access.ErrUnauthenticated) || !errors.Is(gate.Admit(t.Context(), id, access.Send, "x"), access.ErrUnauthenticated) {
 			t.Errorf("after its end: got %v, %v", ctx.Err(), gate.Ended(ctx))
 		}
-		other, cancel := gate.Life(t.Context(), &access.Identity{Name: "b"})
+		other, cancel := gate.Life(t.Context(), access.Claim{Peer: &access.Identity{Name: "b"}})
 		cancel()
 		if gate.Ended(other) != nil {
 			t.Error("a stream that was cancelled ended for want of an identity")
@@ -292,7 +292,7 @@ func TestANilGateLetsAllIn(t *testing.T) {
 	if err != nil || gate.Admit(t.Context(), id, access.Request, "x") != nil || gate.Guards() || gate.Decides() || gate.Shows() {
 		t.Errorf("got %+v, %v", id, err)
 	}
-	ctx, end := gate.Life(t.Context(), id)
+	ctx, end := gate.Life(t.Context(), access.Claim{Peer: id})
 	end()
 	if v, err := gate.Prove(ctx, "http://x", false); v != "" || err != nil || gate.Ended(ctx) != nil {
 		t.Errorf("got %q, %v", v, err)

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/polywire/polywire/adapters/httpwire"
 	"github.com/polywire/polywire/transport"
@@ -61,6 +62,41 @@ func Example() {
 	// Output:
 	// hello orders <nil>
 	// true
+}
+
+// A policy that is changed while the process runs says so by its Revision, so that streams do not outlive their right.
+func ExampleRevised() {
+	node := &rulesOfToday{}
+	node.set(access.Rule{Who: []string{access.Everybody}, May: []access.Verb{access.Subscribe}, What: []string{"news.>"}})
+	gate := access.NewGate(access.Policy{Authorizer: node}, nil)
+	claim := access.Claim{Verb: access.Subscribe, Destination: "news.sport"} // as an adapter makes one of a stream that it let in
+	ctx, end := gate.Life(context.Background(), claim)
+	defer end()
+	node.set() // nobody may do anything from now on
+	<-ctx.Done()
+	fmt.Println(gate.Ended(ctx))
+	// Output: strangers may not subscribe "news.sport"
+}
+
+// rulesOfToday are rules that can be set anew.
+type rulesOfToday struct {
+	rules    atomic.Pointer[access.Rules]
+	revision atomic.Uint64
+}
+
+func (r *rulesOfToday) set(rules ...access.Rule) {
+	checked, err := access.NewRules(rules...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	r.rules.Store(checked)
+	r.revision.Add(1)
+}
+
+func (r *rulesOfToday) Revision() uint64 { return r.revision.Load() }
+
+func (r *rulesOfToday) Authorize(ctx context.Context, id *access.Identity, verb access.Verb, destination string) error {
+	return r.rules.Load().Authorize(ctx, id, verb, destination)
 }
 
 // Services of one authority know each other by the names in their certificates, people by tokens of a file.

@@ -28,6 +28,7 @@ const (
 type Gate struct {
 	policy Policy
 	fail   func(error) error
+	watch  watch
 }
 
 // stranger is who has proved nothing.
@@ -39,7 +40,9 @@ func NewGate(p Policy, fail func(error) error) *Gate {
 	if fail == nil {
 		fail = func(err error) error { return err }
 	}
-	return &Gate{policy: p, fail: fail}
+	g := &Gate{policy: p, fail: fail}
+	g.watch.g, g.watch.revised = g, revisedOf(p.Authenticator, p.Authorizer)
+	return g
 }
 
 // Guards reports whether the gate asks peers who they are, or what they may.
@@ -56,21 +59,33 @@ func (g *Gate) Enter(ctx context.Context, e Evidence) (*Identity, error) {
 	if g == nil || g.policy.Authenticator == nil {
 		return stranger, nil
 	}
+	id, err := g.enter(ctx, e)
+	if err != nil {
+		return nil, g.fail(err)
+	}
+	return id, nil
+}
+
+// enter is Enter before its error has a code.
+func (g *Gate) enter(ctx context.Context, e Evidence) (*Identity, error) {
+	if g.policy.Authenticator == nil {
+		return stranger, nil
+	}
 	if len(e.Authorization) > maxAuthorization {
-		return nil, g.refuse(ErrUnauthenticated, "the credentials are longer than %d bytes", maxAuthorization)
+		return nil, refusal(ErrUnauthenticated, "the credentials are longer than %d bytes", maxAuthorization)
 	}
 	id, err := g.authenticate(ctx, e)
 	switch {
 	case errors.Is(err, ErrNoCredentials) && e.Authorization == "":
 		return stranger, nil
 	case errors.Is(err, ErrNoCredentials):
-		return nil, g.refuse(ErrUnauthenticated, "credentials of this kind are not taken here")
+		return nil, refusal(ErrUnauthenticated, "credentials of this kind are not taken here")
 	case err != nil:
-		return nil, g.fail(&failure{ErrUnauthenticated, "the credentials are not valid", err})
+		return nil, &failure{ErrUnauthenticated, "the credentials are not valid", err}
 	case !proper(id):
-		return nil, g.refuse(ErrUnauthenticated, "the authenticator gave no proper identity")
+		return nil, refusal(ErrUnauthenticated, "the authenticator gave no proper identity")
 	case id.expired(time.Now()):
-		return nil, g.fail(errExpired)
+		return nil, errExpired
 	}
 	return id, nil
 }
@@ -112,28 +127,36 @@ func (g *Gate) Admit(ctx context.Context, id *Identity, verb Verb, destination s
 	if !g.Guards() {
 		return nil
 	}
+	if err := g.admit(ctx, id, verb, destination); err != nil {
+		return g.fail(err)
+	}
+	return nil
+}
+
+// admit is Admit of a gate that guards, before its error has a code.
+func (g *Gate) admit(ctx context.Context, id *Identity, verb Verb, destination string) error {
 	if id == nil {
 		id = stranger
 	}
 	if id.expired(time.Now()) {
-		return g.fail(errExpired)
+		return errExpired
 	}
 	if g.policy.Authorizer == nil {
 		if id.known() {
 			return nil
 		}
-		return g.refuse(ErrUnauthenticated, "this side asks for credentials, and got none")
+		return refusal(ErrUnauthenticated, "this side asks for credentials, and got none")
 	}
 	err := g.authorize(ctx, id, verb, destination)
 	switch {
 	case err == nil:
 		return nil
 	case id.known():
-		return g.fail(&failure{ErrDenied, fmt.Sprintf("%q may not %s %.180q", id.Name, verb, destination), err})
+		return &failure{ErrDenied, fmt.Sprintf("%q may not %s %.180q", id.Name, verb, destination), err}
 	case g.policy.Authenticator == nil:
-		return g.fail(&failure{ErrDenied, fmt.Sprintf("strangers may not %s %.180q", verb, destination), err})
+		return &failure{ErrDenied, fmt.Sprintf("strangers may not %s %.180q", verb, destination), err}
 	}
-	return g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("strangers may not %s %.180q: show credentials", verb, destination), err})
+	return &failure{ErrUnauthenticated, fmt.Sprintf("strangers may not %s %.180q: show credentials", verb, destination), err}
 }
 
 func (g *Gate) authorize(ctx context.Context, id *Identity, verb Verb, destination string) (err error) {
@@ -155,24 +178,6 @@ type panicked struct{ value any }
 func (p panicked) Error() string { return "the policy panicked" }
 func (p panicked) Panicked() any { return p.value }
 
-// Life returns a ctx that ends with id, for a stream that id opened; Ended then tells.
-func (g *Gate) Life(ctx context.Context, id *Identity) (context.Context, context.CancelFunc) {
-	if !g.Guards() || id == nil || id.Expires.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadlineCause(ctx, id.Expires, errExpired)
-}
-
-var errExpired = &failure{ErrUnauthenticated, "the credentials have expired", nil}
-
-// Ended returns the error to end a stream with, whose ctx, made by Life, ended as its identity expired; else nil.
-func (g *Gate) Ended(ctx context.Context) error {
-	if errors.Is(context.Cause(ctx), errExpired) {
-		return g.fail(errExpired)
-	}
-	return nil
-}
-
 // Shows reports whether this process has credentials to show.
 func (g *Gate) Shows() bool { return g != nil && g.policy.Credentials != nil }
 
@@ -186,14 +191,14 @@ func (g *Gate) Prove(ctx context.Context, where string, encrypted bool) (string,
 		return "", nil
 	}
 	if !encrypted && !g.policy.InsecureCredentials {
-		return "", g.refuse(ErrDenied, "credentials are not shown without TLS: use a URL with TLS, or allow it by InsecureCredentials")
+		return "", g.fail(refusal(ErrDenied, "credentials are not shown without TLS: use a URL with TLS, or allow it by InsecureCredentials"))
 	}
 	value, err := g.credentials(ctx, where)
 	if err != nil {
 		return "", g.fail(&failure{ErrUnauthenticated, fmt.Sprintf("no credentials to show to %.128q", where), err})
 	}
 	if len(value) > maxAuthorization || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
-		return "", g.refuse(ErrUnauthenticated, "the credentials for %.128q are no text of ASCII, or longer than %d bytes", where, maxAuthorization)
+		return "", g.fail(refusal(ErrUnauthenticated, "the credentials for %.128q are no text of ASCII, or longer than %d bytes", where, maxAuthorization))
 	}
 	return value, nil
 }
@@ -203,8 +208,9 @@ func (g *Gate) credentials(ctx context.Context, where string) (_ string, err err
 	return g.policy.Credentials(ctx, where)
 }
 
-func (g *Gate) refuse(kind error, format string, args ...any) error {
-	return g.fail(&failure{kind, fmt.Sprintf(format, args...), nil})
+// refusal is why a peer is not let in, in words for the peer.
+func refusal(kind error, format string, args ...any) error {
+	return &failure{kind, fmt.Sprintf(format, args...), nil}
 }
 
 // A failure is kind, in words for the peer. Its cause stays here.

@@ -24,7 +24,7 @@ type Policy struct {
 //
 // Authenticate returns ErrNoCredentials, wrapped, when there is nothing in e that it reads, so that
 // another may, and any other error when it is not satisfied. An Authenticator that cannot
-// tell now, as its server is away, returns an error of CodeUnavailable of package transport. It keeps nothing of e.
+// tell now, as its server is away, returns an error of CodeUnavailable of package transport. It keeps nothing of e. One whose answers change is also [Revised].
 type Authenticator interface {
 	Authenticate(ctx context.Context, e Evidence) (*Identity, error)
 }
@@ -58,7 +58,7 @@ func Verbs() []Verb { return []Verb{Request, Send, Publish, Gather, Subscribe, H
 // request and each stream, with the destination as the handler will see it.
 //
 // Authorize returns nil to let it pass, and ErrDenied, wrapped, to refuse; any other error refuses too.
-// The identity of a stranger has no Name, and is never nil.
+// The identity of a stranger has no Name, and is never nil. One whose answers change is also [Revised].
 type Authorizer interface {
 	Authorize(ctx context.Context, id *Identity, verb Verb, destination string) error
 }

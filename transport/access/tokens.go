@@ -41,6 +41,8 @@ type Tokens struct {
 	mu     sync.Mutex // guards the fields below
 	looked time.Time  // when the file was last asked whether it changed
 	stamp  fileStamp
+
+	revision atomic.Uint64 // how often current was set
 }
 
 // A tokenTable holds identities by the hash of their token.
@@ -68,7 +70,7 @@ func ParseTokens(text []byte) (*Tokens, error) {
 }
 
 // OpenTokens reads the file at path, and again when it has changed, within two seconds. A file that has
-// become unreadable or wrong lets nobody in until it is mended.
+// become unreadable or wrong lets nobody in until it is mended. Streams whose token is gone end within four seconds.
 func OpenTokens(path string) (*Tokens, error) {
 	t := &Tokens{path: path}
 	if err := t.load(); err != nil {
@@ -79,6 +81,14 @@ func OpenTokens(path string) (*Tokens, error) {
 }
 
 func (t *Tokens) neverWaits() {}
+
+// Revision implements [Revised]: it changes when what the file says does.
+func (t *Tokens) Revision() uint64 {
+	if t.path != "" {
+		t.refresh()
+	}
+	return t.revision.Load()
+}
 
 // Authenticate implements [Authenticator].
 func (t *Tokens) Authenticate(_ context.Context, e Evidence) (*Identity, error) {
@@ -132,7 +142,9 @@ func (t *Tokens) refresh() {
 		return
 	}
 	if t.load() != nil {
-		t.current.Store(nil)
+		if t.current.Swap(nil) != nil {
+			t.revision.Add(1)
+		}
 		t.stamp = fileStamp{}
 	}
 }
@@ -157,6 +169,7 @@ func (t *Tokens) load() error {
 		return fmt.Errorf("%s: %w", t.path, err)
 	}
 	t.current.Store(&table)
+	t.revision.Add(1)
 	t.stamp = stampOf(info)
 	return nil
 }
