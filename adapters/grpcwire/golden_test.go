@@ -7,20 +7,17 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 )
 
 var update = flag.Bool("update", false, "write what nodes answer to testdata")
-
-const answerMark = "\n--- answer\n"
 
 // goldenNode is the node that testdata and docs/wire/grpc.md speak with.
 func goldenNode(t *testing.T) *transport.Conn {
@@ -109,32 +106,8 @@ func writeFields(b *bytes.Buffer, h http.Header) {
 }
 
 func TestNodesAnswerAsRecordedAndDocumented(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) < 6 {
-		t.Fatalf("%d transcripts, %v", len(files), err)
-	}
-	page, err := os.ReadFile("../../docs/wire/grpc.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request, want, _ := strings.Cut(string(text), answerMark)
-		got := exchangeGolden(t, goldenNode(t), request)
-		if *update {
-			if err := os.WriteFile(file, []byte(request+answerMark+got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if got != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
-		}
-		if !strings.Contains(string(page), strings.TrimSpace(request)) || !strings.Contains(string(page), strings.TrimSpace(want)) {
-			t.Errorf("docs/wire/grpc.md does not show %s", file)
-		}
-	}
+	peertest.Transcripts{
+		Glob: "testdata/*.txt", Page: "../../docs/wire/grpc.md", Least: 6, Update: *update, Requests: true,
+		Exchange: func(request string) string { return exchangeGolden(t, goldenNode(t), request) },
+	}.Check(t)
 }

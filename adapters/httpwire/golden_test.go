@@ -9,19 +9,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 )
 
 var update = flag.Bool("update", false, "write what nodes answer to testdata")
-
-const answerMark = "\n--- answer\n"
 
 // goldenNode is the node that testdata and docs/wire/http.md speak with.
 func goldenNode(t *testing.T) *transport.Conn {
@@ -95,32 +92,8 @@ func exchangeGolden(t *testing.T, node *transport.Conn, head string) string {
 }
 
 func TestNodesAnswerAsRecordedAndDocumented(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) < 8 {
-		t.Fatalf("%d transcripts, %v", len(files), err)
-	}
-	page, err := os.ReadFile("../../docs/wire/http.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		head, want, _ := strings.Cut(string(text), answerMark)
-		got := exchangeGolden(t, goldenNode(t), head)
-		if *update {
-			if err := os.WriteFile(file, []byte(head+answerMark+got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if got != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
-		}
-		if !strings.Contains(string(page), strings.TrimSpace(want)) {
-			t.Errorf("docs/wire/http.md does not show the answer of %s", file)
-		}
-	}
+	peertest.Transcripts{
+		Glob: "testdata/*.txt", Page: "../../docs/wire/http.md", Least: 8, Update: *update,
+		Exchange: func(request string) string { return exchangeGolden(t, goldenNode(t), request) },
+	}.Check(t)
 }

@@ -5,16 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -31,23 +29,12 @@ func TestMain(m *testing.M) {
 }
 
 // testTime bounds what a test waits for; nothing waits that long when it passes.
-const testTime = 20 * time.Second
+const testTime = peertest.Patience
 
 // openConn opens a Conn for the length of the test.
 func openConn(t testing.TB, url string, opts ...transport.Option) *transport.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
-	defer cancel()
-	c, err := transport.NewRegistry(Factory()).Open(ctx, url, opts...)
-	if err != nil {
-		t.Fatalf("open %s: %v", url, err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Errorf("close %s: %v", url, err)
-		}
-	})
-	return c
+	return peertest.Open(t, Factory(), url, opts...)
 }
 
 // serve opens a node that listens and is the home of everything.
@@ -64,9 +51,7 @@ func clientOf(t testing.TB, node *transport.Conn) *transport.Conn {
 
 func handle(t testing.TB, c *transport.Conn, name string, h transport.Handler, opts ...transport.BindOption) {
 	t.Helper()
-	if _, err := c.Handle(t.Context(), name, h, opts...); err != nil {
-		t.Fatal(err)
-	}
+	peertest.Handle(t, c, name, h, opts...)
 }
 
 func subscribe(t testing.TB, c *transport.Conn, pattern string, h transport.Handler, opts ...transport.BindOption) *transport.Subscription {
@@ -78,19 +63,13 @@ func subscribe(t testing.TB, c *transport.Conn, pattern string, h transport.Hand
 	return s
 }
 
-func echo(_ context.Context, msg *transport.Message) (*transport.Message, error) {
-	return &transport.Message{Body: msg.Body, Header: msg.Header, ContentType: msg.ContentType}, nil
+func echo(ctx context.Context, msg *transport.Message) (*transport.Message, error) {
+	return peertest.Echo(ctx, msg)
 }
 
 // openAdapter opens an adapter without a Conn around it.
 func openAdapter(ctx context.Context, rawURL string) (transport.Adapter, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	return Factory().Open(ctx, transport.Setup{
-		URL: u, Source: "raw/1", MaxBody: 4 << 20, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {},
-	})
+	return peertest.OpenAdapter(ctx, Factory(), rawURL)
 }
 
 func bufioReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }

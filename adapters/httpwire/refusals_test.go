@@ -2,21 +2,14 @@ package httpwire
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/polywire/polywire/internal/wireharness"
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 )
-
-// clientOfAll opens a client of service s, which has these addresses.
-func clientOfAll(t *testing.T, rawURL string, addresses ...string) *transport.Conn {
-	t.Helper()
-	return openConn(t, rawURL, transport.WithService("client", transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: addresses}))
-}
 
 func TestAServerThatAsksToBeLeftAloneIsLeftAlone(t *testing.T) {
 	var tired, fresh atomic.Int64
@@ -32,7 +25,7 @@ func TestAServerThatAsksToBeLeftAloneIsLeftAlone(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	b := count(&fresh, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fresh") })
-	c := clientOfAll(t, "http://", a, b)
+	c := peertest.ClientOfAll(t, Factory(), "http://", a, b)
 	failed := 0
 	for range 20 {
 		if _, err := c.Request(t.Context(), &transport.Message{Destination: "s.x"}); err != nil {
@@ -45,22 +38,7 @@ func TestAServerThatAsksToBeLeftAloneIsLeftAlone(t *testing.T) {
 }
 
 func TestARefusedStreamOfHTTP2IsAskedElsewhere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refuser := wireharness.NewRefuser(l)
-	defer refuser.Close()
-	node := openConn(t, "http://?listen=127.0.0.1:0")
-	handle(t, node, "s.x", echo)
-	c := clientOfAll(t, "http://?http=2", refuser.Addr(), node.Addr())
-	for i := range 4 { // not idempotent: what was refused has not run
-		reply, err := c.Request(t.Context(), &transport.Message{Destination: "s.x", Body: []byte("body")})
-		if err != nil || string(reply.Body) != "body" {
-			t.Errorf("request %d: got %v, %v", i, reply, err)
-		}
-	}
-	if refuser.Refused() == 0 {
-		t.Error("the server that refuses was never asked")
-	}
+	peertest.RefusedStreamsAreAskedElsewhere(t, serve(t, ""), func(addresses ...string) *transport.Conn {
+		return peertest.ClientOfAll(t, Factory(), "http://?http=2", addresses...)
+	})
 }

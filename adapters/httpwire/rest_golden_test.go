@@ -2,11 +2,9 @@ package httpwire
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/internal/rest"
 	"github.com/polywire/polywire/transport"
 )
@@ -51,35 +49,9 @@ func goldenShop(t *testing.T) *transport.Conn {
 }
 
 func TestNodesAnswerRESTAsRecordedAndDocumented(t *testing.T) {
-	files, err := filepath.Glob("testdata/rest/*.txt")
-	if err != nil || len(files) < 8 {
-		t.Fatalf("%d transcripts, %v", len(files), err)
-	}
-	page, err := os.ReadFile("../../docs/wire/rest.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	node := goldenShop(t)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		head, want, _ := strings.Cut(string(text), answerMark)
-		got := exchangeGolden(t, node, head)
-		if *update {
-			if err := os.WriteFile(file, []byte(head+answerMark+got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if got != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
-		}
-		for _, part := range []string{head, want} {
-			if !strings.Contains(string(page), strings.TrimSpace(part)) {
-				t.Errorf("docs/wire/rest.md does not show %s:\n%s", file, part)
-			}
-		}
-	}
+	peertest.Transcripts{
+		Glob: "testdata/rest/*.txt", Page: "../../docs/wire/rest.md", Least: 8, Update: *update, Requests: true,
+		Exchange: func(request string) string { return exchangeGolden(t, node, request) },
+	}.Check(t)
 }

@@ -1,4 +1,4 @@
-// Package peertest holds what tests of wires without a broker share about who peers are: a policy, and rules that
+// Package peertest is what tests of wires without a broker share: Conns that end with the test, transcripts, a policy, and rules that
 // each of them has to keep.
 package peertest
 
