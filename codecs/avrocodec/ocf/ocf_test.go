@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -296,6 +297,37 @@ func TestAValueThatCannotBeCarriedIsNoPartOfTheFile(t *testing.T) {
 	}
 }
 
+// A picky takes all texts but one, for which it has the error of who reads past an end.
+type picky struct{ text string }
+
+func (p picky) MarshalText() ([]byte, error) { return []byte(p.text), nil }
+
+func (p *picky) UnmarshalText(b []byte) error {
+	if p.text = string(b); p.text == "bad" {
+		return io.EOF
+	}
+	return nil
+}
+
+func TestAnEOFOfAValueIsNotTheEndOfTheFile(t *testing.T) {
+	file := write(t, avrocodec.New(), []picky{{"a"}, {"bad"}, {"c"}})
+	got, err := read[picky](bytes.NewReader(file), avrocodec.New())
+	if want := "value 2 of block 1"; len(got) != 1 || err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, %v; want one value, and an error with %q", got, err, want)
+	}
+}
+
+func TestValuesThatAreTooMuchForOneBlockGetSeveral(t *testing.T) {
+	c := avrocodec.New(avrocodec.WithLimits(codecs.Limits{MaxBytes: 32 << 20}))
+	for _, compression := range compressions() {
+		want := []string{strings.Repeat("a", 8<<20-9), strings.Repeat("b", 9<<20), "c"} // each below what a Reader takes
+		got, err := read[string](bytes.NewReader(write(t, c, want, ocf.WithBlockSize(8<<20), ocf.WithCompression(compression))), c)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %d values, %v; want %d", compression, len(got), err, len(want))
+		}
+	}
+}
+
 // A failing writes so many bytes and fails then.
 type failing struct{ left int }
 
@@ -309,8 +341,8 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestAFailureOfTheFileStays(t *testing.T) {
-	if _, err := ocf.NewWriter(&failing{10}, avrocodec.New(), ""); !errors.Is(err, errFull) {
-		t.Errorf("in the header: got %v", err)
+	if w, err := ocf.NewWriter(&failing{10}, avrocodec.New(), ""); !errors.Is(err, errFull) || w != nil {
+		t.Errorf("in the header: got %v, %v", w, err)
 	}
 	w, err := ocf.NewWriter(&failing{100}, avrocodec.New(), "", ocf.WithBlockSize(1))
 	if err != nil {
@@ -348,5 +380,8 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	if _, err := ocf.NewReader(bytes.NewReader(write(t, avrocodec.New(), []int{1})), avrocodec.New(), ocf.WithMaxBlock(0)); err == nil {
 		t.Error("no room for blocks: got no error")
+	}
+	if _, err := ocf.NewReader(nil, avrocodec.New()); err == nil {
+		t.Error("no file: got no error")
 	}
 }

@@ -52,8 +52,8 @@ func NewReader(src io.Reader, c *avrocodec.Codec, opts ...ReaderOption) (*Reader
 	for _, opt := range opts {
 		opt(r)
 	}
-	if c == nil || r.limit < 1 {
-		return nil, fail("decode", -1, errors.New("want a codec, as of avrocodec.New, and a limit of blocks above zero"))
+	if src == nil || c == nil || r.limit < 1 {
+		return nil, fail("decode", -1, errors.New("want an io.Reader, a codec, as of avrocodec.New, and a limit of blocks above zero"))
 	}
 	r.limit = min(r.limit, mostMaxBlock)
 	if err := r.header.read(&r.in); err != nil {
@@ -153,13 +153,15 @@ func (r *Reader) readBlock() error {
 }
 
 // inValue returns the error of a value as one of the file: bytes of a block are not
-// those of the file.
+// those of the file, and an io.EOF that a type of the user's returns is not its end.
 func (r *Reader) inValue(err error) error {
-	var e *codecs.Error
-	if !errors.As(err, &e) {
-		return fail("decode", -1, err)
+	own := codecs.Error{Op: "decode", Codec: "avro", Err: err}
+	if e := (*codecs.Error)(nil); errors.As(err, &e) {
+		own = *e
 	}
-	own := *e
-	own.Offset, own.Err = -1, fmt.Errorf("value %d of block %d: %w", r.value, r.block, e.Err)
+	if errors.Is(own.Err, io.EOF) {
+		own.Err = errors.New(own.Err.Error())
+	}
+	own.Offset, own.Err = -1, fmt.Errorf("value %d of block %d: %w", r.value, r.block, own.Err)
 	return &own
 }

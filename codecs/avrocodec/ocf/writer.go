@@ -16,6 +16,7 @@ import (
 const (
 	DefaultBlockSize = 64 << 10
 	maxBlockSize     = 8 << 20
+	maxTogether      = DefaultMaxBlock - 64<<10 // bytes of several values: what compression cannot make smaller grows a little
 )
 
 // A Writer writes a container file. It is not safe for concurrent use. Close it, or
@@ -46,6 +47,7 @@ func WithCompression(c Compression) WriterOption {
 
 // WithBlockSize sets how many bytes of values make a block, before compression: 64 KiB
 // by default, at most 8 MiB. Larger ones compress better; a reader holds one in memory.
+// A value beyond 16 MiB, which is a block by itself, needs WithMaxBlock of the Reader.
 func WithBlockSize(bytes int) WriterOption {
 	return func(w *Writer) { w.size = bytes }
 }
@@ -76,8 +78,10 @@ func NewWriter(dst io.Writer, c *avrocodec.Codec, like any, opts ...WriterOption
 	}
 	w.header.metadata[keySchema], w.header.metadata[keyCompression] = []byte(w.schema.String()), []byte(w.compression)
 	_, _ = rand.Read(w.header.sync[:]) // it never fails
-	w.write(w.header.append(nil))
-	return w, w.err
+	if w.write(w.header.append(nil)); w.err != nil {
+		return nil, w.err
+	}
+	return w, nil
 }
 
 func (w *Writer) check() error {
@@ -119,6 +123,13 @@ func (w *Writer) Write(v any) error {
 	block, err := w.codec.AppendBare(w.block, v)
 	if err != nil {
 		return err
+	}
+	if len(block) > maxTogether && w.count > 0 { // together they are more than a Reader takes
+		value := block[len(w.block):]
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		block = append(w.block, value...)
 	}
 	w.block = block
 	if w.count++; len(w.block) >= w.size || w.count >= maxEmpty {
