@@ -66,6 +66,9 @@ type adapter struct {
 
 func open(ctx context.Context, setup transport.Setup) (transport.Adapter, error) {
 	o, err := parseOptions(setup.URL)
+	if err == nil {
+		err = o.readFiles()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package amqpwire
 
 import (
-	"crypto/tls"
 	"net"
 	"net/url"
 	"slices"
@@ -41,7 +40,8 @@ type options struct {
 	window         int           // messages whose confirm is awaited at once
 	heartbeat      time.Duration
 	connectTimeout time.Duration
-	files          tlsfiles.Files // for amqps
+	files          tlsfiles.Files  // for amqps
+	trust          *tlsfiles.Trust // of files, once open; nil without TLS
 	serverName     string
 }
 
@@ -156,15 +156,12 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (o *options) tlsConfig() (*tls.Config, error) {
-	c, err := o.files.Client()
-	if err != nil {
-		return nil, err
+// readFiles refuses files that are of no use, once a Conn opens.
+func (o *options) readFiles() (err error) {
+	if o.tls {
+		o.trust, err = o.files.Client()
 	}
-	if c.ServerName = o.serverName; c.ServerName == "" {
-		c.ServerName = o.host
-	}
-	return c, nil
+	return err
 }
 
 func (o *options) features() transport.Features {

@@ -1,6 +1,7 @@
 package amqpwire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -107,12 +108,7 @@ func dial(ctx context.Context, o *options, limit uint64) (*link, error) {
 		return nil, openError(err)
 	}
 	if o.tls {
-		config, err := o.tlsConfig()
-		if err != nil {
-			_ = socket.Close()
-			return nil, err
-		}
-		secure := tls.Client(socket, config)
+		secure := tls.Client(socket, o.trust.Config(cmp.Or(o.serverName, o.host)))
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = socket.Close()
 			return nil, openError(err)

@@ -26,6 +26,7 @@ import (
 	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/router"
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -103,7 +104,7 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 	if err != nil {
 		return nil, err
 	}
-	var trust *tls.Config
+	var trust *tlsfiles.Trust
 	if opts.Secure {
 		if trust, err = opts.Files.Client(); err != nil {
 			return nil, err

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -24,7 +25,7 @@ import (
 // made anew when it is wanted after it was lost.
 type pool struct {
 	a     *adapter
-	trust *tls.Config // nil without TLS
+	trust *tlsfiles.Trust // nil without TLS
 
 	mu     sync.Mutex // guards the fields below, and those of conns that say so
 	conns  map[*target]*conn
@@ -57,7 +58,7 @@ type conn struct {
 	raw    net.Conn   // once there is one
 }
 
-func newPool(a *adapter, trust *tls.Config) *pool {
+func newPool(a *adapter, trust *tlsfiles.Trust) *pool {
 	return &pool{a: a, trust: trust, conns: map[*target]*conn{}, all: map[*conn]struct{}{}}
 }
 
@@ -183,7 +184,7 @@ func (c *conn) options() []grpc.DialOption {
 	l := &c.p.a.limits
 	security := insecure.NewCredentials()
 	if c.p.trust != nil {
-		security = &noting{credentials.NewTLS(c.p.trust), c}
+		security = &noting{credentials.NewTLS(c.p.trust.Config("")), c}
 	}
 	dialer := &net.Dialer{Timeout: l.dial}
 	options := []grpc.DialOption{

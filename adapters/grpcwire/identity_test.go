@@ -13,3 +13,5 @@ var secure = peertest.Wire{Scheme: "grpcs", Factory: func(r endpoints.Resolver) 
 func TestACertificateIsAnIdentity(t *testing.T) { secure.CertificatesAreIdentities(t) }
 
 func TestEachEndpointHasToProveItsOwnName(t *testing.T) { secure.EndpointsProveTheirNames(t) }
+
+func TestAuthoritiesOfServersAreReadAgain(t *testing.T) { secure.AuthoritiesAreReadAgain(t, "") }

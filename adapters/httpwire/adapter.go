@@ -23,6 +23,7 @@ import (
 	"github.com/polywire/polywire/internal/attach"
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/router"
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -81,8 +82,8 @@ type adapter struct {
 	homes   *homes.Table[*client]
 	rest    *restTable
 	router  *router.Router
-	node    *node       // the face of router; nil without a listener
-	trust   *tls.Config // of clients; nil without TLS
+	node    *node           // the face of router; nil without a listener
+	trust   *tlsfiles.Trust // of clients; nil without TLS
 	base    context.Context
 	cancel  context.CancelFunc // ends base, and with it every stream
 	opening context.Context    // of attempts to make links; ends as Close begins

@@ -78,31 +78,28 @@ const (
 	maxIdle    = 256     // connections to one endpoint that do nothing
 )
 
-// newCaller makes the caller for messages to an endpoint; trust is for https.
-func (a *adapter) newCaller(address string, trust *tls.Config) caller {
-	return a.newCallerOf(maxCalls, address, trust)
+// newCaller makes the caller for messages to an endpoint, which by https has to prove its name.
+func (a *adapter) newCaller(address, name string) caller {
+	return a.newCallerOf(maxCalls, address, name)
 }
 
 // newStreams makes the caller for what lasts.
-func (a *adapter) newStreams(address string, trust *tls.Config) caller {
-	return a.newCallerOf(maxStreams, address, trust)
+func (a *adapter) newStreams(address, name string) caller {
+	return a.newCallerOf(maxStreams, address, name)
 }
 
-func (a *adapter) newCallerOf(most int, address string, trust *tls.Config) caller {
+func (a *adapter) newCallerOf(most int, address, name string) caller {
 	if a.opts.http2 {
-		return &version2{scheme: a.opts.Scheme, Transport: a.newTransport(most, address, trust)}
+		return &version2{scheme: a.opts.Scheme, Transport: a.newTransport(most, address, name)}
 	}
-	if trust != nil {
-		trust = trust.Clone()
-		trust.NextProtos = []string{"http/1.1"}
-		if trust.ServerName == "" {
-			trust.ServerName, _, _ = net.SplitHostPort(address) // which has been checked
-		}
+	var secure func() *tls.Config
+	if a.trust != nil {
+		secure = func() *tls.Config { return a.trust.Config(name, "http/1.1") }
 	}
 	dialer := &net.Dialer{Timeout: a.limits.dial}
 	return &version1{http1.Client{
 		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) },
-		TLS:  trust, Dialing: a.limits.body, Life: a.base,
+		TLS:  secure, Dialing: a.limits.body, Life: a.base,
 		Most: most, Free: maxIdle, Idle: a.idle(), Head: a.limits.headers,
 	}}
 }
@@ -116,23 +113,37 @@ func (v *version1) do(ctx context.Context, host string, o *outgoing) (*http.Resp
 }
 
 // newTransport makes a client of HTTP/2 whose connections end with base.
-func (a *adapter) newTransport(most int, address string, trust *tls.Config) *http.Transport {
+func (a *adapter) newTransport(most int, address, name string) *http.Transport {
 	l := &a.limits
 	dialer := &net.Dialer{Timeout: l.dial}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(a.opts.Secure)
 	protocols.SetUnencryptedHTTP2(!a.opts.Secure)
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &clientConn{Conn: c, release: context.AfterFunc(a.base, func() { _ = c.Close() })}, nil
+	}
 	return &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
+		DialContext: dial,
+		DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			c, err := dial(ctx, network, "")
 			if err != nil {
 				return nil, err
 			}
-			return &clientConn{Conn: c, release: context.AfterFunc(a.base, func() { _ = c.Close() })}, nil
+			ctx, cancel := context.WithTimeout(ctx, l.body)
+			defer cancel()
+			secure := tls.Client(c, a.trust.Config(name, "h2"))
+			if err := secure.HandshakeContext(ctx); err != nil {
+				_ = c.Close()
+				return nil, err
+			}
+			return secure, nil
 		},
 		DisableCompression: true,
-		TLSClientConfig:    trust, TLSHandshakeTimeout: l.body,
-		Protocols: protocols, HTTP2: l.http2(),
+		Protocols:          protocols, HTTP2: l.http2(),
 		MaxIdleConns: 1024, MaxIdleConnsPerHost: maxIdle, MaxConnsPerHost: most,
 		IdleConnTimeout: a.idle(), MaxResponseHeaderBytes: int64(l.headers),
 		WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10,

@@ -61,18 +61,14 @@ func (a *adapter) homesConfig(f *factory) homes.Config[*client] {
 }
 
 func (a *adapter) newPeer(e endpoints.Endpoint) *client {
-	trust, host := a.trust, e.Address
+	host := e.Address
+	name, port, _ := net.SplitHostPort(e.Address) // which has been checked
 	if e.Name != "" {
-		_, port, _ := net.SplitHostPort(e.Address) // which has been checked
-		host = net.JoinHostPort(e.Name, port)
-		if trust != nil {
-			trust = trust.Clone()
-			trust.ServerName = e.Name
-		}
+		name, host = e.Name, net.JoinHostPort(e.Name, port)
 	}
 	return &client{
 		a: a, address: e.Address, host: host,
-		calls: a.newCaller(e.Address, trust), streams: a.newStreams(e.Address, trust),
+		calls: a.newCaller(e.Address, name), streams: a.newStreams(e.Address, name),
 	}
 }
 

@@ -78,11 +78,11 @@ func (p party) node(t *testing.T, options string) wireharness.Node {
 			t.Fatalf("no option %s", name)
 		}
 	}
-	stranger, err := files.Client()
+	trust, err := files.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger.NextProtos = []string{"h2"}
+	stranger := trust.Config("", "h2")
 	_, listen, _ := strings.Cut(p.home(), "&")
 	return wireharness.Node{Scheme: "https", Listen: listen + options, Dial: p.options() + options, TLS: stranger}
 }

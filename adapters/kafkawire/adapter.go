@@ -14,11 +14,14 @@ package kafkawire
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
 	"sync"
 
+	"github.com/polywire/polywire/internal/tlsfiles"
 	"github.com/polywire/polywire/transport"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -39,7 +42,12 @@ const (
 //
 //	kafka://host1:9092,host2:9092?prefix=acme-&partitions=8&replication=3&linger=5ms&session=10s
 //	kafkas://user:password@host?sasl=plain|scram-sha-256|scram-sha-512&ca=FILE&cert=FILE&key=FILE
-func Factory() transport.Factory {
+func Factory() transport.Factory { return factoryBy(new(net.Dialer).DialContext) }
+
+// A dial connects to a broker, at an address that the options or another broker told.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+func factoryBy(dial dial) transport.Factory {
 	return transport.Factory{
 		Name:    "kafka",
 		Schemes: []string{"kafka", "kafkas"},
@@ -47,7 +55,7 @@ func Factory() transport.Factory {
 			_, err := parseOptions(u)
 			return features(), err
 		},
-		Open: open,
+		Open: func(ctx context.Context, s transport.Setup) (transport.Adapter, error) { return open(ctx, s, dial) },
 	}
 }
 
@@ -71,7 +79,9 @@ type adapter struct {
 	opts   *options
 	names  names
 	setup  transport.Setup
-	client *kgo.Client // writes, and answers admin's questions
+	dial   dial
+	trust  *tlsfiles.Trust // nil without TLS
+	client *kgo.Client     // writes, and answers admin's questions
 	admin  *kadm.Client
 	topics topics
 	health health
@@ -84,12 +94,17 @@ type adapter struct {
 	closed   bool
 }
 
-func open(ctx context.Context, s transport.Setup) (transport.Adapter, error) {
+func open(ctx context.Context, s transport.Setup, by dial) (transport.Adapter, error) {
 	opts, err := parseOptions(s.URL)
 	if err != nil {
 		return nil, err
 	}
-	a := &adapter{opts: opts, names: names{opts.prefix}, setup: s, bindings: make(map[*binding]struct{})}
+	a := &adapter{opts: opts, names: names{opts.prefix}, setup: s, dial: by, bindings: make(map[*binding]struct{})}
+	if opts.tls {
+		if a.trust, err = opts.files.Client(); err != nil {
+			return nil, err
+		}
+	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.topics.init(a)
 	a.health.init(a)
@@ -119,7 +134,7 @@ func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 	all := []kgo.Opt{
 		kgo.SeedBrokers(a.opts.seeds...), kgo.ClientID("polywire"), kgo.WithContext(a.base), kgo.WithHooks(&a.health),
 		kgo.DisableClientMetrics(), kgo.RetryBackoffFn(backoff), kgo.MaxVersions(versions()),
-		kgo.MetadataMinAge(metadataMinAge), kgo.DialTimeout(dialTimeout),
+		kgo.MetadataMinAge(metadataMinAge), kgo.Dialer(a.connect),
 		kgo.BrokerMaxReadBytes(maxRead), kgo.MaxDecompressBatchBytes(maxInflate),
 		kgo.FetchMaxBytes(maxFetch), kgo.FetchMaxPartitionBytes(1 << 20),
 		kgo.FetchMaxWait(fetchWait),
@@ -127,14 +142,26 @@ func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 	if m := a.opts.mechanism(); m != nil {
 		all = append(all, kgo.SASL(m))
 	}
-	if a.opts.tls {
-		c, err := a.opts.files.Client()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, kgo.DialTLSConfig(c))
-	}
 	return kgo.NewClient(append(all, more...)...)
+}
+
+// connect dials a broker.
+func (a *adapter) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	socket, err := a.dial(ctx, network, address)
+	if err != nil || a.trust == nil {
+		return socket, err
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err == nil {
+		secure := tls.Client(socket, a.trust.Config(host))
+		if err = secure.HandshakeContext(ctx); err == nil {
+			return secure, nil
+		}
+	}
+	_ = socket.Close()
+	return nil, err
 }
 
 // enter counts work that Close waits for, unless Close was called; a.work.Done ends it.

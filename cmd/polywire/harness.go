@@ -64,11 +64,11 @@ func (a *app) nodes(u *url.URL) (transporttest.Harness, error) {
 		if !dial.Has("cert") || !dial.Has("key") || !dial.Has("ca") {
 			return transporttest.Harness{}, usage(fmt.Errorf("conform opens a node of %s itself: name files by ?cert=, &key= and &ca=, of a certificate for 127.0.0.1", u.Scheme))
 		}
-		var err error
-		if n.TLS, err = files.Client(); err != nil {
+		trust, err := files.Client()
+		if err != nil {
 			return transporttest.Harness{}, usage(err)
 		}
-		n.TLS.NextProtos = []string{"h2"}
+		n.TLS = trust.Config("", "h2")
 	}
 	h := n.HTTP()
 	if strings.HasPrefix(u.Scheme, "grpc") {

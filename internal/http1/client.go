@@ -26,13 +26,13 @@ import (
 // A Client calls one server. It is safe for concurrent use.
 type Client struct {
 	Dial    func(ctx context.Context) (net.Conn, error)
-	TLS     *tls.Config     // with ServerName; nil is no TLS
-	Life    context.Context // connections end with it
-	Most    int             // calls at once; one more waits
-	Free    int             // connections kept that do nothing
-	Idle    time.Duration   // they are kept so long
-	Dialing time.Duration   // at most, for the handshake of TLS
-	Head    int             // bytes of the head of a response, at most
+	TLS     func() *tls.Config // of the next handshake, with ServerName; nil is no TLS
+	Life    context.Context    // connections end with it
+	Most    int                // calls at once; one more waits
+	Free    int                // connections kept that do nothing
+	Idle    time.Duration      // they are kept so long
+	Dialing time.Duration      // at most, for the handshake of TLS
+	Head    int                // bytes of the head of a response, at most
 
 	once  sync.Once
 	slots chan struct{} // holds one for each call
@@ -131,7 +131,7 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 	}
 	n := newConn(c, socket)
 	if c.TLS != nil {
-		secure := tls.Client(socket, c.TLS)
+		secure := tls.Client(socket, c.TLS())
 		within, cancel := context.WithTimeout(ctx, c.Dialing)
 		defer cancel()
 		if err := secure.HandshakeContext(within); err != nil {

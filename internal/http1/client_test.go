@@ -117,7 +117,9 @@ func TestTLSVerifiesTheNameAndReusesItsConnection(t *testing.T) {
 	c, dials := clientOf(t, s.Listener.Addr().String())
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
-	c.TLS = &tls.Config{RootCAs: pool, ServerName: "example.com", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+	c.TLS = func() *tls.Config {
+		return &tls.Config{RootCAs: pool, ServerName: "example.com", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+	}
 	for range 5 {
 		if _, body, err := ask(within(t), c, &Request{Method: "POST", Target: "/", Body: []byte("x")}); err != nil || string(body) != "x" {
 			t.Fatal(string(body), err)
@@ -127,7 +129,9 @@ func TestTLSVerifiesTheNameAndReusesItsConnection(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 	strange, _ := clientOf(t, s.Listener.Addr().String())
-	strange.TLS = &tls.Config{RootCAs: pool, ServerName: "other.test", MinVersion: tls.VersionTLS12}
+	strange.TLS = func() *tls.Config {
+		return &tls.Config{RootCAs: pool, ServerName: "other.test", MinVersion: tls.VersionTLS12}
+	}
 	if _, _, err := ask(within(t), strange, &Request{Method: "GET", Target: "/"}); !errors.As(err, new(*tls.CertificateVerificationError)) {
 		t.Errorf("a certificate for another name: got %v", err)
 	}
@@ -136,7 +140,7 @@ func TestTLSVerifiesTheNameAndReusesItsConnection(t *testing.T) {
 func TestAHandshakeThatIsCutOffSaysThatNothingWasSent(t *testing.T) {
 	for name, raw := range map[string]string{"closed": "", "cut in a record": "\x16\x03\x03\x00\x40"} {
 		c, _ := clientOf(t, serveRaw(t, false, func(int) string { return raw }))
-		c.TLS = &tls.Config{ServerName: "example.com", MinVersion: tls.VersionTLS12}
+		c.TLS = func() *tls.Config { return &tls.Config{ServerName: "example.com", MinVersion: tls.VersionTLS12} }
 		_, _, err := ask(within(t), c, &Request{Method: "GET", Target: "/"})
 		if op := new(net.OpError); !errors.As(err, &op) || op.Op != "dial" {
 			t.Errorf("%s: got %v, want the error of a dial", name, err)

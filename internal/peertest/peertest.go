@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -135,5 +137,59 @@ func (w Wire) EndpointsProveTheirNames(t *testing.T) {
 	}
 	if got, err := ask(named{{Address: one, Name: "two.test"}}); len(got) > 0 || !errors.Is(err, transport.CodeUnauthenticated) {
 		t.Errorf("one by the other's name: got %v, %v; want unauthenticated", got, err)
+	}
+}
+
+// AuthoritiesAreReadAgain holds that a client whose file of authorities has changed goes by it from the next connection on.
+func (w Wire) AuthoritiesAreReadAgain(t *testing.T, options string) {
+	old, renewed := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	trust := func(a *tlstest.Authority, at time.Time) {
+		t.Helper()
+		pem, err := os.ReadFile(a.File)
+		if err == nil {
+			err = os.WriteFile(file, pem, 0o600)
+		}
+		if err == nil {
+			err = os.Chtimes(file, at, at)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	node := func(address string, a *tlstest.Authority) *transport.Conn {
+		t.Helper()
+		cert, key := a.Issue(t, "localhost")
+		n := w.open(t, nil, "?"+url.Values{"listen": {address}, "cert": {cert}, "key": {key}}.Encode())
+		answers(t, n, "s.x", func(context.Context) string { return "here" })
+		return n
+	}
+	trust(old, time.Now())
+	first := node("127.0.0.1:0", old)
+	address := first.Addr()
+	c := w.open(t, nil, address+"?"+options+"&ca="+url.QueryEscape(file))
+	ask := func(within time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		_, err := c.Request(ctx, &transport.Message{Destination: "s.x"})
+		return err
+	}
+	if err := ask(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := node(address, renewed)
+	err := ask(time.Second)
+	if err == nil {
+		t.Fatal("a server of an authority that is not in the file is trusted")
+	}
+	trust(renewed, time.Now().Add(time.Minute))
+	for until := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(until); {
+		err = ask(20 * time.Second)
+	}
+	if err != nil || second.Addr() != address {
+		t.Errorf("once the file has its authority: got %v", err)
 	}
 }

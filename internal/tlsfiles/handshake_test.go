@@ -38,9 +38,7 @@ func handshake(t *testing.T, client, server *tls.Config) (fromClient, fromServer
 		t.Fatal(err)
 	}
 	defer c.Close()
-	own := client.Clone()
-	own.ServerName = "localhost"
-	s := tls.Client(c, own)
+	s := tls.Client(c, client)
 	if fromClient = s.Handshake(); fromClient == nil {
 		_, fromClient = s.Read(make([]byte, 1))
 	}
@@ -51,10 +49,11 @@ func handshake(t *testing.T, client, server *tls.Config) (fromClient, fromServer
 // T172: a client refuses every server that it cannot be sure of.
 func TestAClientRefusesServersItCannotTrust(t *testing.T) {
 	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
-	client, err := (&Files{CA: ours.File}).Client()
+	trust, err := (&Files{CA: ours.File}).Client()
 	if err != nil {
 		t.Fatal(err)
 	}
+	client := trust.Config("localhost")
 	for rule, tc := range map[string]struct {
 		files  func() (cert, key string)
 		most   uint16 // version of TLS
@@ -109,11 +108,11 @@ func TestAServerRefusesCallersItCannotTrust(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			c := Files{CA: ours.File}
 			c.Cert, c.Key = tc.files()
-			client, err := c.Client()
+			trust, err := c.Client()
 			if err != nil {
 				t.Fatal(err)
 			}
-			client = client.Clone()
+			client := trust.Config("localhost")
 			client.MinVersion, client.MaxVersion = tls.VersionTLS10, tc.most
 			if _, got := handshake(t, client, server); (got == nil) != tc.trusts {
 				t.Errorf("got %v, want trust %v", got, tc.trusts)
@@ -122,30 +121,84 @@ func TestAServerRefusesCallersItCannotTrust(t *testing.T) {
 	}
 }
 
+// A pemFile is a file of authorities that changes.
+type pemFile struct {
+	name string
+	at   time.Time
+}
+
+func newPEM(t *testing.T) *pemFile {
+	t.Helper()
+	return &pemFile{filepath.Join(t.TempDir(), "authorities.pem"), time.Now()}
+}
+
+func (f *pemFile) put(t *testing.T, pem []byte) {
+	t.Helper()
+	if err := os.WriteFile(f.name, pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.at = f.at.Add(time.Minute)
+	touch(t, f.name, f.at)
+}
+
+func read(t *testing.T, a *tlstest.Authority) []byte {
+	t.Helper()
+	pem, err := os.ReadFile(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem
+}
+
+func TestAuthoritiesOfServersThatChangeCountFromTheNextHandshakeOn(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	servers := newPEM(t)
+	servers.put(t, read(t, ours))
+	trust, err := (&Files{CA: servers.name}).Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := func(a *tlstest.Authority) *tls.Config {
+		t.Helper()
+		f := Files{}
+		f.Cert, f.Key = a.Issue(t, "localhost")
+		c, err := f.Server("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	one, other := server(ours), server(others)
+	for _, step := range []struct {
+		name       string
+		pem        []byte
+		one, other bool
+	}{
+		{"one authority", read(t, ours), true, false},
+		{"both", append(read(t, ours), read(t, others)...), true, true},
+		{"a file that is broken", []byte("half"), true, true},
+		{"the other alone", read(t, others), false, true},
+	} {
+		servers.put(t, step.pem)
+		if err, _ := handshake(t, trust.Config("localhost"), one); (err == nil) != step.one {
+			t.Errorf("%s: to the one %v, want trust: %v", step.name, err, step.one)
+		}
+		if err, _ := handshake(t, trust.Config("localhost"), other); (err == nil) != step.other {
+			t.Errorf("%s: to the other %v, want trust: %v", step.name, err, step.other)
+		}
+	}
+	if err, _ := handshake(t, trust.Config("elsewhere"), other); err == nil {
+		t.Error("a server of another name is trusted")
+	}
+}
+
 func TestAuthoritiesOfCallersThatChangeCountFromTheNextHandshakeOn(t *testing.T) {
 	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	f := Files{}
 	f.Cert, f.Key = ours.Issue(t, "localhost")
-	callers := filepath.Join(t.TempDir(), "callers.pem")
-	at := time.Now()
-	put := func(pem []byte) {
-		t.Helper()
-		if err := os.WriteFile(callers, pem, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		at = at.Add(time.Minute)
-		touch(t, callers, at)
-	}
-	file := func(a *tlstest.Authority) []byte {
-		t.Helper()
-		pem, err := os.ReadFile(a.File)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pem
-	}
-	put(file(ours))
-	server, err := f.Server(callers, "h2")
+	callers := newPEM(t)
+	callers.put(t, read(t, ours))
+	server, err := f.Server(callers.name, "h2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +206,11 @@ func TestAuthoritiesOfCallersThatChangeCountFromTheNextHandshakeOn(t *testing.T)
 		t.Helper()
 		c := Files{CA: ours.File}
 		c.Cert, c.Key = a.Issue(t, "caller")
-		client, err := c.Client()
+		trust, err := c.Client()
 		if err != nil {
 			t.Fatal(err)
 		}
-		client.NextProtos = []string{"h2"}
-		return client
+		return trust.Config("localhost", "h2")
 	}
 	one, other := caller(ours), caller(others)
 	for _, step := range []struct {
@@ -166,12 +218,12 @@ func TestAuthoritiesOfCallersThatChangeCountFromTheNextHandshakeOn(t *testing.T)
 		pem        []byte
 		one, other bool
 	}{
-		{"one authority", file(ours), true, false},
-		{"both", append(file(ours), file(others)...), true, true},
+		{"one authority", read(t, ours), true, false},
+		{"both", append(read(t, ours), read(t, others)...), true, true},
 		{"a file that is broken", []byte("half"), true, true},
-		{"the other alone", file(others), false, true},
+		{"the other alone", read(t, others), false, true},
 	} {
-		put(step.pem)
+		callers.put(t, step.pem)
 		if _, err := handshake(t, one, server); (err == nil) != step.one {
 			t.Errorf("%s: the one gets %v, want let in: %v", step.name, err, step.one)
 		}

@@ -2,8 +2,7 @@
 // names, so that the options ca, cert and key mean the same on every wire.
 //
 // It promises TLS 1.2 or later, verification always, and that a certificate which
-// was renewed on disk is used from the next handshake on, as are the authorities of callers. Those
-// of servers are read once: a client's configuration has no place to change them.
+// was renewed on disk is used from the next handshake on, as are authorities, of callers and of servers.
 package tlsfiles
 
 import (
@@ -49,20 +48,42 @@ func (f *Files) Check() error {
 	return nil
 }
 
-// Client returns the configuration of a side that connects. It verifies the other
-// side by the name it connects to, and shows its own certificate when asked for one.
-func (f *Files) Client() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	var err error
-	if c.RootCAs, err = pool("ca", f.CA); err != nil || f.Cert == "" {
-		return c, err
+// A Trust is whom a side that connects trusts, and what it shows of itself. It may be used
+// concurrently. nil is no TLS.
+type Trust struct {
+	config *tls.Config  // without authorities
+	roots  *authorities // of servers; nil is the system's
+}
+
+// Client returns the trust of a side that connects.
+func (f *Files) Client() (*Trust, error) {
+	t := &Trust{config: &tls.Config{MinVersion: tls.VersionTLS12}}
+	if f.CA != "" {
+		t.roots = &authorities{option: "ca", file: f.CA}
+		if err := t.roots.read(); err != nil {
+			return nil, err
+		}
+	}
+	if f.Cert == "" {
+		return t, nil
 	}
 	pair, err := f.pair()
 	if err != nil {
 		return nil, err
 	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.current(), nil }
-	return c, nil
+	t.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.current(), nil }
+	return t, nil
+}
+
+// Config returns the configuration of one handshake, with a server of that name that speaks one of protocols, if any are
+// given. Each handshake takes its own, as a client's configuration has no place where its authorities could change.
+func (t *Trust) Config(name string, protocols ...string) *tls.Config {
+	c := t.config.Clone()
+	c.ServerName, c.NextProtos = name, protocols
+	if t.roots != nil {
+		c.RootCAs = t.roots.current()
+	}
+	return c
 }
 
 // Server returns the configuration of a side that listens and speaks those protocols, the best one first. With
@@ -83,7 +104,7 @@ func (f *Files) Server(clientCA string, protocols ...string) (*tls.Config, error
 	if clientCA == "" {
 		return c, nil
 	}
-	callers := &authorities{file: clientCA}
+	callers := &authorities{option: "clientca", file: clientCA}
 	if err := callers.read(); err != nil {
 		return nil, err
 	}
@@ -97,10 +118,10 @@ func (f *Files) Server(clientCA string, protocols ...string) (*tls.Config, error
 	return c, nil
 }
 
-// authorities are those of callers, read again when their file has changed. While it
+// authorities are those of callers, or of servers, read again when their file has changed. While it
 // cannot be read the last good ones stand.
 type authorities struct {
-	file string
+	option, file string
 
 	mu      sync.Mutex // guards the fields below
 	changed time.Time
@@ -118,12 +139,12 @@ func (a *authorities) current() *x509.CertPool {
 func (a *authorities) read() error {
 	info, err := os.Stat(a.file)
 	if err != nil {
-		return invalid("option clientca: %w", err)
+		return invalid("option %s: %w", a.option, err)
 	}
 	if a.last != nil && info.ModTime().Equal(a.changed) {
 		return nil
 	}
-	read, err := pool("clientca", a.file)
+	read, err := pool(a.option, a.file)
 	if err != nil {
 		return err
 	}
@@ -132,9 +153,6 @@ func (a *authorities) read() error {
 }
 
 func pool(option, file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // the system's roots
-	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, invalid("option %s: %w", option, err)
