@@ -36,6 +36,23 @@ const until = async (what) => { for (;;) { const v = what(); if (v) return v; aw
   await call("books.create", {body: '{"title":"Dune"}'});
   await call("books.get", {id: "a/b c"});
   await call("books.delete", {id: "7"});
+  const shows = (box, part) => new Promise(done => { // without a timer: a clock that is not real stands still while an answer goes on
+    const look = () => { const a = box.querySelector(".answer").textContent; if (a.includes(part)) { seen.disconnect(); done(a); } };
+    const seen = new MutationObserver(look);
+    seen.observe(box, {subtree: true, childList: true, characterData: true});
+    look();
+  });
+  const bids = doc.getElementById("books.bids");
+  bids.querySelector("[name=body]").value = '{"words":["dune"],"limit":1}';
+  bids.querySelector("button").click();
+  said.push(await shows(bids, "complete"));
+  const follow = doc.getElementById("books.sold:subscribe"), sold = doc.getElementById("books.sold");
+  follow.querySelector("button").click();
+  await shows(follow, "200 OK");
+  sold.querySelector("[name=body]").value = '{"id":"9","title":"Solaris"}';
+  sold.querySelector("button").click();
+  said.push(await shows(follow, "Solaris"));
+  follow.querySelector(".stop").click();
   if (doc.querySelectorAll("script").length !== 1) said.push("an answer became markup");
   if (doc.documentElement.scrollWidth > 390) said.push("the page is " + doc.documentElement.scrollWidth + " wide");
   if (doc.querySelector("main").getBoundingClientRect().width < 300) said.push("the style is not in effect");
@@ -78,9 +95,11 @@ func TestABrowserTriesTheServiceOnItsPage(t *testing.T) {
 		t.Fatalf("the browser did not finish:\n%.2000s\n%s", out.String(), logged.String())
 	}
 	for _, want := range []string{
-		"title books, 11 operations",
+		"title books, 13 operations",
 		"POST /books\n201 Created\ncontent-type: application/json\nlocation: /books/7\netag: \"Dune\"\n\n{\"id\":\"7\",\"title\":\"Dune\"",
 		"GET /books/a%2Fb%20c\n200 OK\ncontent-type: application/json\netag: \"</pre><script>alert(1)</script>\"\n\n{\"id\":\"a/b c\",\"title\":\"</pre><script>alert(1)</script>\"",
+		"POST /gather/books.bids\n200 OK\ncontent-type: application/x-ndjson\n\n", `"body":"{\"books\":[{\"id\":\"1\",\"title\":\"dune\"`, `{"end":"complete"}`,
+		"GET /subscribe/books.sold\n200 OK\ncontent-type: application/x-ndjson\n\n", `"body":"{\"id\":\"9\",\"title\":\"Solaris\"`,
 		"DELETE /books/7\n503 Service Unavailable\ncontent-type: application/problem+json\npolywire-code: unavailable",
 	} {
 		if !strings.Contains(said, want) {

@@ -5,8 +5,9 @@
 //	                                                    └─────────▶ the page at /try
 //
 // An operation with a rule of REST stands there by its verb and path, any other by
-// those of the node: POST /request/NAME, /send/NAME and /publish/NAME. Surveys and
-// subscriptions, whose answers are streams, are not OpenAPI's and left out. Schemas
+// those of the node: POST /request/NAME, /send/NAME, /publish/NAME and /gather/NAME, and a
+// topic by GET /subscribe/NAME too. The answers of the last two are streams, whose schema is
+// that of one line, or of the data of one event: OpenAPI 3.1 has no other place for it. Schemas
 // are those of the JSON that the services read and write; other formats carry the
 // same values.
 package openapi

@@ -150,33 +150,35 @@ func (s *service) refer(v any) {
 	}
 }
 
-// where says by what verb and path an operation is called, and whether a body travels; "" is not at all.
+// where says by what verb and path an operation is called, and whether a body travels.
 func where(o *contract.Operation) (rule *rest.Rule, err error) {
-	face := map[string]string{"method": "request", "queue": "send", "topic": "publish"}[o.Style]
-	switch {
-	case o.HTTP != "":
+	if o.HTTP != "" {
 		return rest.Parse(o.HTTP)
-	case face == "":
-		return nil, nil //nolint:nilnil // an operation of streams alone
 	}
+	face := map[string]string{"method": "request", "queue": "send", "topic": "publish", "survey": "gather"}[o.Style]
 	return rest.Parse("POST /" + face + "/" + o.Destination)
 }
 
-func (s *service) operation(o *contract.Operation) error {
-	rule, err := where(o)
-	if err != nil || rule == nil {
-		return err
-	}
-	path, rename := s.place(rule)
+// put gives verb and path to an operation.
+func (s *service) put(verb, path string, operation object) error {
 	item, _ := s.paths[path].(object)
 	if item == nil {
 		item = object{}
 		s.paths[path] = item
 	}
-	verb := strings.ToLower(rule.Verb())
-	if item[verb] != nil {
-		return fmt.Errorf("%s %s is another operation's in OpenAPI: choose another path", rule.Verb(), path)
+	if item[strings.ToLower(verb)] != nil {
+		return fmt.Errorf("%s %s is another operation's in OpenAPI: choose another path", verb, path)
 	}
+	item[strings.ToLower(verb)] = operation
+	return nil
+}
+
+func (s *service) operation(o *contract.Operation) error {
+	rule, err := where(o)
+	if err != nil {
+		return err
+	}
+	path, rename := s.place(rule)
 	out := object{"operationId": o.Destination, "tags": []string{s.d.Service}, "summary": summary(o)}
 	parameters, err := s.parameters(o, rule, rename)
 	if err != nil {
@@ -195,12 +197,14 @@ func (s *service) operation(o *contract.Operation) error {
 	if out["responses"], err = s.responses(o, rule); err != nil {
 		return err
 	}
-	item[verb] = out
-	return nil
+	if err := s.put(rule.Verb(), path, out); err != nil || o.Style != "topic" {
+		return err
+	}
+	return s.subscription(o)
 }
 
 func summary(o *contract.Operation) string {
-	text := map[string]string{"method": "is answered by one handler", "queue": "is handled once, without an answer", "topic": "reaches every subscriber"}[o.Style]
+	text := map[string]string{"method": "is answered by one handler", "queue": "is handled once, without an answer", "topic": "reaches every subscriber", "survey": "is answered by every subscriber"}[o.Style]
 	if o.Idempotent {
 		text += "; doing it twice does no harm"
 	}

@@ -197,6 +197,12 @@ func serve(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = bids.Subscribe(t.Context(), bus, func(_ context.Context, s *search) (*found, error) {
+		return &found{Books: []book{{ID: "1", Title: s.Words[0]}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return "http://" + conn.Addr()
 }
 

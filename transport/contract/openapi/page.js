@@ -49,14 +49,24 @@ const show = (doc, path, verb, op) => {
     body = field(box, "body", media, make("textarea", {name: "body", value: text, spellcheck: false}));
   }
   const answer = make("pre", {className: "answer"});
-  const button = make("button", {type: "button", textContent: "Send"});
-  button.onclick = () => send(path, verb, inputs, media, body, answer);
-  box.append(make("p", {}, button), answer);
+  const button = make("button", {type: "button", textContent: "Send"}), buttons = make("p", {}, button);
+  const streams = "application/x-ndjson" in ((op.responses["200"] || {}).content || {});
+  let last = new AbortController();
+  button.onclick = () => {
+    last.abort();
+    last = new AbortController();
+    send(path, verb, inputs, media, body, answer, streams, last.signal);
+  };
+  if (streams) buttons.append(make("button", {type: "button", className: "stop", textContent: "Stop", onclick: () => last.abort()}));
+  box.append(buttons, answer);
   return box;
 };
 
-const send = async (path, verb, inputs, media, body, answer) => {
-  const query = new URLSearchParams(), headers = {Accept: "application/json, application/problem+json"};
+// kept is how much of an answer that goes on is shown: its end.
+const kept = 1 << 16;
+
+const send = async (path, verb, inputs, media, body, answer, streams, signal) => {
+  const query = new URLSearchParams(), headers = {Accept: streams ? "application/x-ndjson" : "application/json, application/problem+json"};
   for (const [p, input] of inputs) {
     if (p.in === "path") path = path.replace("{" + p.name + "}", () => encode(input.value, (p.description || "").startsWith("several")));
     else if (input.value === "") continue;
@@ -67,11 +77,23 @@ const send = async (path, verb, inputs, media, body, answer) => {
   answer.textContent = "…";
   try {
     const target = path + (query.size ? "?" + query : "");
-    const r = await fetch(target, {method: verb.toUpperCase(), headers, body: body && body.value, redirect: "error", cache: "no-store"});
+    const r = await fetch(target, {method: verb.toUpperCase(), headers, body: body && body.value, redirect: "error", cache: "no-store", signal});
     const lines = [verb.toUpperCase() + " " + target, r.status + " " + r.statusText];
     for (const name of ["content-type", "location", "etag", "polywire-code"]) if (r.headers.get(name)) lines.push(name + ": " + r.headers.get(name));
-    answer.textContent = lines.join("\n") + "\n\n" + await r.text();
+    const head = lines.join("\n") + "\n\n";
+    if (!streams || !r.ok) {
+      answer.textContent = head + await r.text();
+      return;
+    }
+    let text = "";
+    for (const reader = r.body.pipeThrough(new TextDecoderStream()).getReader();;) {
+      answer.textContent = head + text;
+      const {done, value} = await reader.read();
+      if (done) return;
+      text = (text + value).replace(/\n{2,}/g, "\n").slice(-kept);
+    }
   } catch (e) {
+    if (signal.aborted) return;
     answer.textContent = "no answer: " + e.message;
   }
 };

@@ -14,6 +14,9 @@ import (
 
 // responses are what an operation answers: the reply, what it declares to fail with, and any other problem.
 func (s *service) responses(o *contract.Operation, rule *rest.Rule) (object, error) {
+	if o.Style == "survey" {
+		return s.stream("one line for each answer, then one with end, which is complete or deadline", o.Reply)
+	}
 	status, reply := success(o, rule), object{}
 	reply["description"] = http.StatusText(status)
 	if o.Reply != nil && o.Style == "method" {
