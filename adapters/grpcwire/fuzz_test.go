@@ -28,6 +28,7 @@ func FuzzMetadataIsTakenAndGivenBack(f *testing.F) {
 	f.Add("tenant", "x", "sig-bin", "\x00\x01", "polywire-header", "a=%0,b=c%2C")
 	f.Add("polywire-message", "id,src,1767323045000000000,1500,b,a", "b", "x", "polywire-param", "a=b")
 	f.Add("polywire-message", "id,src", "polywire-order", "b,a", "polywire-idempotent", "1")
+	f.Add("polywire-message", "\x1c,c1,0,4500007673231500,b,a", "c", "\x91", "polywire-param", "a]b")
 	f.Add("polywire-reply", "x", "polywire-code", "internal", "grpc-status", "3")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2, k3, v3 string) {
 		md := metadata.MD{strings.ToLower(k1): {v1}, strings.ToLower(k2): {v2, v1}, strings.ToLower(k3): {v3}}
@@ -48,7 +49,7 @@ func FuzzMetadataIsTakenAndGivenBack(f *testing.F) {
 			t.Fatal(err)
 		}
 		if e.ID == "" {
-			again.Source, again.Time, e.Source, e.Time = "", time.Time{}, "", time.Time{} // only a message with an id tells them
+			again.Source, again.Time, again.Timeout, e.Source, e.Time, e.Timeout = "", time.Time{}, 0, "", time.Time{}, 0 // only a message with an id tells them
 		}
 		if d := cmp.Diff(pairs(e), pairs(again)); d != "" && len(e.Params) < 2 { // names of params have no order
 			t.Errorf("%q by way of %q: %s", md, h.before, d)
