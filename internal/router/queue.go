@@ -109,7 +109,8 @@ func (q *queue) enter(d *delivery) outcome {
 func (q *queue) await(ctx context.Context, d *delivery) error {
 	select {
 	case err := <-d.room:
-		if err == nil {
+		if err == nil && ctx.Err() != nil { // it was let in after the sender had given up
+			q.withdraw(d)
 			err = ctx.Err()
 		}
 		return err

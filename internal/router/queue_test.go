@@ -130,6 +130,31 @@ func TestASendWhoseTimeEndsOnAFullQueueIsNotDelivered(t *testing.T) {
 	})
 }
 
+func TestWhatIsLetInAfterItsSenderGaveUpIsTakenBack(t *testing.T) {
+	for range 20 { // room and the end of ctx are both there, of which select takes either
+		r := start(t, Options{Messages: 2})
+		k := fill(t, r)
+		ctx, cancel := context.WithCancel(t.Context())
+		d := pack(mail("a", "late"), transport.KindQueue)
+		v, _ := r.queues.Load("a")
+		q := v.(*queue)
+		if got := q.offer(d, true); got != parked {
+			t.Fatalf("offered to a full queue: got %v, want %v", got, parked)
+		}
+		cancel()
+		accept(k.all()[0])
+		if err := q.await(ctx, d); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want Canceled", err)
+		}
+		for i := range 2 {
+			accept(k.all()[i+1])
+		}
+		if got, want := fmt.Sprint(k.bodies()), "[0 1 2]"; got != want {
+			t.Fatalf("delivered %v, want %v", got, want)
+		}
+	}
+}
+
 func TestARequestToAFullQueueIsRefusedAtOnce(t *testing.T) {
 	r := start(t, Options{Messages: 2})
 	fill(t, r)
