@@ -270,19 +270,20 @@ func asyncBounded(ctx context.Context, e *Env) error {
 	if e.Fake {
 		bounds = append(bounds, 0)
 	}
+	w := e.watch()
 	for _, d := range bounds {
+		start := w.lap()
 		callCtx, cancel, want := context.WithoutCancel(ctx), context.CancelFunc(func() {}), 30*time.Second
 		if d > 0 {
 			callCtx, cancel = context.WithTimeout(ctx, d)
 			want = d
 		}
-		start := time.Now()
 		f, err := client.RequestAsync(callCtx, &transport.Message{Destination: dest})
 		e.Must(err, "request")
 		_, err = f.Await(ctx)
 		cancel()
 		e.WantCode(err, transport.CodeDeadlineExceeded, "an exchange that takes too long")
-		if took := time.Since(start); took < want || took > want+2*e.Tick {
+		if took := time.Since(start.begun); took < want || start.took() > want+2*e.Tick {
 			return fmt.Errorf("the exchange ended after %v, want %v", took, want)
 		}
 	}

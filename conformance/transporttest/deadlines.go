@@ -65,16 +65,17 @@ func stalledHandler(ctx context.Context, e *Env) error {
 		return nil, nil
 	})
 	var calls sync.WaitGroup
+	w := e.watch()
 	for range e.Count(20) {
 		calls.Go(func() {
-			start := time.Now()
+			start := w.lap()
 			short, cancel := context.WithTimeout(ctx, 2*e.Tick)
 			defer cancel()
 			_, err := client.Request(short, &transport.Message{Destination: dest})
 			if problem := wrongCode(err, transport.CodeDeadlineExceeded); problem != "" {
 				e.Errorf("%s", problem)
 			}
-			if d := time.Since(start); d < 2*e.Tick || d > 3*e.Tick {
+			if d := time.Since(start.begun); d < 2*e.Tick || start.took() > 3*e.Tick {
 				e.Errorf("it returned after %v, want at its deadline of %v", d, 2*e.Tick)
 			}
 		})
@@ -391,12 +392,12 @@ func longDeadline(ctx context.Context, e *Env) error {
 		d = time.Hour
 	}
 	e.Handle(ctx, server, dest, stall)
+	start := e.watch().lap()
 	long, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	start := time.Now()
 	_, err := client.Request(long, &transport.Message{Destination: dest})
 	e.WantCode(err, transport.CodeDeadlineExceeded, "a stalled request")
-	if took := time.Since(start); took < d || took > d+2*e.Tick {
+	if took := time.Since(start.begun); took < d || start.took() > d+2*e.Tick {
 		return fmt.Errorf("it took %v, want %v", took, d)
 	}
 	return nil

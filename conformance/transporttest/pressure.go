@@ -36,39 +36,47 @@ func (e *Env) blocked(ctx context.Context, dest string) (in *inbox, release chan
 	return in, release
 }
 
-// sendOrGiveUp is Send that is cancelled when it waits longer than two ticks;
+// sendOrGiveUp is Send that is cancelled when it waits longer than two ticks by w;
 // a deadline in its place would bound the message's life too.
-func (e *Env) sendOrGiveUp(ctx context.Context, msg *transport.Message) error {
+func (e *Env) sendOrGiveUp(ctx context.Context, w *watch, msg *transport.Message) error {
 	_, client := e.Pair(ctx)
 	mid, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := time.AfterFunc(2*e.Tick, cancel)
+	start := w.lap()
+	var check func()
+	check = func() {
+		switch {
+		case mid.Err() != nil: // it has returned
+		case start.took() >= 2*e.Tick:
+			cancel()
+		default: // the machine has been busy
+			time.AfterFunc(e.Tick/5, check)
+		}
+	}
+	t := time.AfterFunc(2*e.Tick, check)
 	defer t.Stop()
 	return client.Send(mid, msg)
 }
 
 // flood sends until two messages in a row have to wait; one alone may be the
-// machine's fault. It returns how many were accepted, and of how many nobody knows.
+// machine's fault. It returns how many were accepted, and of how many nobody knows: those that were cancelled.
 func (e *Env) flood(ctx context.Context, dest string) (accepted, unsure int, refused error) {
 	n := e.Count(aboveBound)
 	if e.Features.Durable {
 		n /= 10 // a broker's bound is its disk, which is out of reach
 	}
+	w := e.watch()
 	for i := range n {
-		err := e.sendOrGiveUp(ctx, &transport.Message{Destination: dest, Body: strconv.AppendInt(nil, int64(i), 10)})
+		err := e.sendOrGiveUp(ctx, w, &transport.Message{Destination: dest, Body: strconv.AppendInt(nil, int64(i), 10)})
 		switch {
 		case err == nil:
 			accepted++
-			if refused != nil {
-				unsure++
-			}
 		case refused != nil:
-			return accepted, unsure, err
+			return accepted, unsure + 1, err
+		default:
+			unsure++
 		}
 		refused = err
-	}
-	if refused != nil {
-		unsure++
 	}
 	return accepted, unsure, nil
 }
@@ -108,13 +116,14 @@ func cancelBlockedSend(ctx context.Context, e *Env) error {
 		failed := make(chan error, 1)
 		go func() { failed <- client.Send(mid, &transport.Message{Destination: dest, Body: []byte("cancelled")}) }() // ends by cancel
 		e.Pause(e.Tick / 2)
+		start := e.watch().lap()
 		cancel()
-		start := time.Now()
 		late = recv(e, failed, "the cancelled Send returns")
-		if d := time.Since(start); d > e.Tick {
+		if d := start.took(); d > e.Tick {
 			e.Errorf("the cancelled Send returned after %v", d)
 		}
-		e.Pause(e.Tick) // word of it may be on its way, behind an attempt that the other side is still to refuse
+		e.Pause(e.Tick)
+		e.settle(ctx) // word of it may be on its way, behind an attempt that the other side is still to refuse
 	}
 	close(release)
 	if late != nil && !errors.Is(late, transport.CodeCanceled) && !errors.Is(late, transport.CodeResourceExhausted) {
@@ -134,6 +143,17 @@ func cancelBlockedSend(ctx context.Context, e *Env) error {
 	return nil
 }
 
+// settle sends and waits for what is sent, until the other side has surely come to what it was told before.
+func (e *Env) settle(ctx context.Context) {
+	server, client := e.Pair(ctx)
+	dest, in := e.Name("settle"), newInbox(e)
+	e.Handle(ctx, server, dest, in.handle)
+	for i := range 20 {
+		e.Must(client.Send(ctx, &transport.Message{Destination: dest}), "send beside what has no room")
+		in.wait(i + 1)
+	}
+}
+
 func overload(ctx context.Context, e *Env) error {
 	_, client := e.Pair(ctx)
 	dest := e.Name("overload")
@@ -147,11 +167,11 @@ func overload(ctx context.Context, e *Env) error {
 		e.Must(err, "request")
 		futures[i] = f
 	}
-	start := time.Now()
+	start := e.watch().lap()
 	late, cancelLate := context.WithTimeout(ctx, 10*e.Tick)
 	defer cancelLate()
 	_, err := client.Request(late, &transport.Message{Destination: dest})
-	if d := time.Since(start); errors.Is(err, transport.CodeResourceExhausted) && d > 5*e.Tick {
+	if d := start.took(); errors.Is(err, transport.CodeResourceExhausted) && d > 5*e.Tick {
 		e.Errorf("a request was refused after %v, want it quickly", d)
 	} else if err == nil {
 		e.Errorf("a request behind a blocked handler was answered")

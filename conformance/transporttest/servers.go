@@ -84,12 +84,16 @@ func (e *Env) hostile(ctx context.Context, dest string, a *hostileAnswer, opened
 		p.Trap(faultproxy.Down, fault)
 	}
 	deadline := 5 * e.Tick
-	short, cancel := context.WithTimeout(ctx, deadline)
+	opening := deadline
+	if opened {
+		opening = e.Patience // nothing hostile is said before
+	}
+	short, cancel := context.WithTimeout(ctx, opening)
 	defer cancel()
 	start := time.Now()
 	c, err := e.h.Via(short, p.Addr())
 	if err != nil {
-		return e.hostileError(err, start, deadline, opened)
+		return e.hostileError(err, start, opening, opened)
 	}
 	defer func() {
 		begin := time.Now()
