@@ -21,7 +21,7 @@ type accounts struct {
 
 func (a *accounts) Verify(ctx context.Context, in *accountspb.VerifyRequest) (*accountspb.Account, error) {
 	switch {
-	case in.GetCode() != 0:
+	case in.GetCode() != 0 && in.GetId() != "metadata":
 		return nil, failure(in)
 	case in.GetId() == "wait":
 		<-ctx.Done()
@@ -30,6 +30,9 @@ func (a *accounts) Verify(ctx context.Context, in *accountspb.VerifyRequest) (*a
 	case in.GetId() == "metadata":
 		if err := echo(ctx); err != nil {
 			return nil, err
+		}
+		if in.GetCode() != 0 {
+			return nil, failure(in)
 		}
 	}
 	out := &accountspb.Account{Id: in.GetId(), Name: "Ada Lovelace", Payload: in.GetPayload()}

@@ -2,6 +2,7 @@ package grpcstub
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -117,6 +118,22 @@ func (c *call) answered(reply *transport.Message, adapter string) {
 	}
 	for _, addr := range c.peers {
 		*addr = peer.Peer{Addr: source{adapter, reply.Source}}
+	}
+}
+
+// failed stores the metadata that came with an error.
+func (c *call) failed(err error) {
+	var e *transport.Error
+	if len(c.headers)+len(c.trailers) == 0 || !errors.As(err, &e) {
+		return
+	}
+	h, _ := metadataOf(e.Details)
+	header, trailer := answered(&transport.Message{Header: h})
+	for _, addr := range c.headers {
+		*addr = header
+	}
+	for _, addr := range c.trailers {
+		*addr = trailer
 	}
 }
 

@@ -86,6 +86,7 @@ func (c *Client) exchange(ctx context.Context, call *call) error {
 	}
 	answer, err := c.conn.Request(ctx, msg, call.options(idempotent(msg.Destination))...)
 	if err != nil {
+		call.failed(err)
 		return fromTransport(err)
 	}
 	call.answered(answer, c.features.Adapter)

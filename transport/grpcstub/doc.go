@@ -22,6 +22,8 @@
 //
 // What has no counterpart is refused with the reason: methods that stream, codecs
 // forced on one call, and metadata whose keys are fields of a Message, as "key" and "id".
-// Metadata of a call that fails does not travel. Compression is the transport's to choose, so
+// Metadata of a call that fails with a status travels as one more detail of the status, which a Client of this
+// package takes out again, where it fits into the 16 details and 8 KiB that an error carries, behind the handler's own; gRPC clients of another kind see it as the detail
+// polywire.v1.FailedMetadata, and no trailers. Compression is the transport's to choose, so
 // UseCompressor changes nothing; nor does a ServiceConfig exist.
 package grpcstub

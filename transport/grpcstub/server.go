@@ -192,7 +192,7 @@ func (m *method) handle(ctx context.Context, msg *transport.Message) (*transport
 	ctx = grpc.NewContextWithServerTransportStream(ctx, stream)
 	reply, err := m.desc.Handler(m.impl, ctx, func(v any) error { return m.read(msg, v) }, m.server.interceptor)
 	if err != nil {
-		return nil, toTransport(err)
+		return nil, toTransport(err, stream)
 	}
 	f := m.format.answering(msg)
 	body, err := f.write(reply)

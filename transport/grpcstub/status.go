@@ -48,7 +48,8 @@ func fromTransport(err error) error {
 		p.Code = int32(codes.Unimplemented)
 	}
 	told := false
-	for _, d := range e.Details {
+	_, details := metadataOf(e.Details)
+	for _, d := range details {
 		told = told || d.Type == retryInfo
 		p.Details = append(p.Details, &anypb.Any{TypeUrl: d.Type, Value: d.Data})
 	}
@@ -72,16 +73,25 @@ func refused(method string, err error) error {
 	return fromTransport(out)
 }
 
-// toTransport is what a handler's error tells the caller: a status as it is, and all else as the core decides.
-func toTransport(err error) error {
+// toTransport is what a handler's error tells the caller: a status as it is, with the metadata of the call, and all else as the core decides.
+func toTransport(err error, s *serverStream) error {
+	if e := ofStatus(err); e != nil {
+		e.Details = append(e.Details, s.failed()...)
+		return e
+	}
+	return err
+}
+
+// ofStatus makes the error of a status; nil of any other error.
+func ofStatus(err error) *transport.Error {
 	var e *transport.Error
 	var c transport.Code
 	if errors.As(err, &e) || errors.As(err, &c) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
+		return nil
 	}
 	s, ok := status.FromError(err)
 	if !ok {
-		return err
+		return nil
 	}
 	out := &transport.Error{Code: transport.Code(s.Code()), Message: s.Message()}
 	if !out.Code.Valid() || s.Code() > codes.Unauthenticated {

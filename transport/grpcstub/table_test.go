@@ -35,6 +35,7 @@ func TestUnmodifiedStubsOverEveryTransport(t *testing.T) {
 			{"a call brings the answer back", success},
 			{"each code comes back with text and details", everyCode},
 			{"metadata travels both ways, text and bytes, header and trailer", metadataBothWays},
+			{"metadata of a call that fails travels back, text and bytes, header and trailer", metadataOfFailure},
 			{"the handler sees the deadline, and the caller meets it", deadline},
 			{"cancelling ends the call, and the handler where the transport can", cancellation},
 			{"a big message passes, a bigger one is refused", bigMessage},
@@ -106,6 +107,28 @@ func metadataBothWays(t *testing.T, w *world) {
 	}
 	want := metadata.MD{"t-b": {"2"}, "t-b-bin": {"\n"}, "correlation-id": {"c 7"}, "traceparent": {parent}, "tracestate": {"a=b"}}
 	for key, values := range want {
+		if !slices.Equal(trailer[key], values) {
+			t.Errorf("trailer %s: got %q, want %q", key, trailer[key], values)
+		}
+	}
+}
+
+func metadataOfFailure(t *testing.T, w *world) {
+	ctx := metadata.NewOutgoingContext(brokertest.Context(t), metadata.Pairs("h-a", "1", "h-a", "ü", "h-a-bin", "\x00\xff", "t-b", "2", "t-b-bin", "\n"))
+	in := request("metadata")
+	in.Code, in.Message, in.Metadata = int32(codes.FailedPrecondition), "not yet", map[string]string{"why": "asked for"}
+	var header, trailer metadata.MD
+	_, err := w.Verify(ctx, in, grpc.Header(&header), grpc.Trailer(&trailer))
+	want, _ := status.FromError(failure(in))
+	if s, _ := status.FromError(err); s == nil || cmp.Diff(want.Proto(), s.Proto(), protocmp.Transform()) != "" {
+		t.Errorf("got %v, want the status of the handler with its own details alone", err)
+	}
+	for key, values := range map[string][]string{"h-a": {"1", "ü"}, "h-a-bin": {"\x00\xff"}, "h-last": {"1"}} {
+		if !slices.Equal(header[key], values) {
+			t.Errorf("header %s: got %q, want %q", key, header[key], values)
+		}
+	}
+	for key, values := range map[string][]string{"t-b": {"2"}, "t-b-bin": {"\n"}} {
 		if !slices.Equal(trailer[key], values) {
 			t.Errorf("trailer %s: got %q, want %q", key, trailer[key], values)
 		}
