@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	neturl "net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,10 @@ func TestConformance(t *testing.T) {
 }
 
 func conform(t *testing.T, url string, tick time.Duration, peer transporttest.Peer) {
+	transporttest.Run(t, harness(url, tick, peer))
+}
+
+func harness(url string, tick time.Duration, peer transporttest.Peer) transporttest.Harness {
 	h := transporttest.FromURL(transport.NewRegistry(kafkawire.Factory()), url, url)
 	h.Share, h.Scale, h.Peer = true, 0.2, peer
 	h.Tick = tick
@@ -43,5 +48,31 @@ func conform(t *testing.T, url string, tick time.Duration, peer transporttest.Pe
 	// The fake broker's own goroutines come and go with the connections that it serves.
 	// So do the goroutines that the client makes for each fetch and each answer; descriptors are counted.
 	h.Ignore = []string{"franz-go/pkg/kfake", "kgo.(*brokerCxn).handleResps", "kgo.(*broker).handleReqs", "kgo.(*source).", "kgo.(*Client).PollRecords"}
-	transporttest.Run(t, h)
+	return h
+}
+
+// cutCases are those of connections that a proxy cuts, stops and slices, short of those that take long.
+var cutCases = regexp.MustCompile(`^T1(31|39|41|42|44|49)$`)
+
+// TestConformanceByAProxy runs them. Kafka tells its clients where to dial, so they dial through the proxy whatever they are told: there is one broker.
+func TestConformanceByAProxy(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	broker := c.ListenAddrs()[0]
+	h := harness("kafka://"+broker, 100*time.Millisecond, nil)
+	h.Upstream = func(*transport.Conn) string { return broker }
+	h.Via = func(ctx context.Context, address string, opts ...transport.Option) (*transport.Conn, error) {
+		return transport.NewRegistry(kafkawire.FactoryTo(address)).Open(ctx, "kafka://"+broker, opts...)
+	}
+	report := transporttest.Execute(t.Context(), h, transporttest.Options{Run: cutCases, OnResult: func(r transporttest.Result) {
+		if r.Status == transporttest.Failed {
+			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Reason)
+		}
+	}})
+	if n := report.Counts[transporttest.Passed]; n != 6 {
+		t.Errorf("%d cases passed, want 6: %s", n, report.Err)
+	}
 }
