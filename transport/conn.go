@@ -143,6 +143,8 @@ type call struct {
 	env   Envelope
 	sent  atomic.Bool // env is in use
 	lent  bool        // the adapter has asked for Caller
+	// bounded tells that the deadline is that of the verb's ctx.
+	bounded bool
 	// replies takes what a Gather collects; nil for the other operations.
 	replies func(*Envelope)
 	answers []func(*Message) (*Message, error) // of OnAnswer
@@ -199,8 +201,7 @@ func (c *call) Caller() (ctx context.Context, timed bool) {
 		return nil, false
 	}
 	c.lent = true
-	due, bounded := c.parent.Deadline()
-	return c.parent, bounded && due.Equal(c.deadline)
+	return c.parent, c.bounded
 }
 
 // timer returns a timer that fires after d, and goes back to timers.
@@ -216,10 +217,10 @@ func (c *Conn) timer(d time.Duration) *time.Timer {
 // expired is the error of a call whose caller has no time left. An answer that came
 // before Close counts, so the end of the Conn is none.
 func (c *call) expired() error {
-	if err := c.parent.Err(); err != nil {
-		return err
+	if err := c.parent.Err(); err != nil || c.bounded {
+		return err // the end of a ctx at its deadline is told by itself
 	}
-	if !time.Now().Before(c.deadline) {
+	if time.Until(c.deadline) <= 0 {
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -284,16 +285,18 @@ func (c *Conn) begin(ctx context.Context, op string, msg *Message, opts []CallOp
 		timeout = defaultGather
 	}
 	now := time.Now()
-	call.began = now
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		deadline = now.Add(timeout)
 	}
-	if msg.Timeout > 0 && now.Add(msg.Timeout).Before(deadline) {
-		deadline = now.Add(msg.Timeout)
+	if msg.Timeout > 0 {
+		if due := now.Add(msg.Timeout); due.Before(deadline) {
+			deadline, bounded = due, false
+		}
 	}
+	call.began, call.bounded = now, bounded
 	call.parent, call.also, call.deadline = ctx, c.base, deadline
-	if err := call.errAt(now); err != nil {
+	if err := call.ending(now); err != nil { // nobody else has the call yet
 		return nil, c.fail(op, msg.Destination, err)
 	}
 	return call, nil

@@ -72,17 +72,14 @@ func (c *callCtx) listen(w *watch) {
 	release(stop)
 }
 
-func (c *callCtx) Err() error { return c.errAt(time.Now()) }
-
-// errAt is Err for who knows the time.
-func (c *callCtx) errAt(now time.Time) error {
+func (c *callCtx) Err() error {
 	c.mu.Lock()
 	err := c.err
 	c.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if err = c.ending(now); err != nil {
+	if err = c.ending(time.Now()); err != nil {
 		c.end(err)
 		c.mu.Lock()
 		defer c.mu.Unlock()
