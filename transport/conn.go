@@ -50,13 +50,14 @@ type Conn struct {
 	access   *access.Gate     // nil lets all in
 	self     *access.Identity // this process, to itself
 
-	ids     correlate.Source
-	replies correlator
-	gate    *limit.Gate    // shut while the connection is lost
-	calls   limit.Inflight // asynchronous calls; Close waits for them
-	working limit.Inflight // deliveries that Drain waits for
-	crew    crew           // runs handlers
-	timers  sync.Pool      // of *time.Timer, stopped, for call.Await
+	familiar familiar
+	ids      correlate.Source
+	replies  correlator
+	gate     *limit.Gate    // shut while the connection is lost
+	calls    limit.Inflight // asynchronous calls; Close waits for them
+	working  limit.Inflight // deliveries that Drain waits for
+	crew     crew           // runs handlers
+	timers   sync.Pool      // of *time.Timer, stopped, for call.Await
 
 	settlements sync.Pool // of *settlement, where reuses
 	spare       sync.Pool // of *call, where reuses and nobody could have kept it
@@ -318,7 +319,7 @@ func (c *Conn) admit(ctx context.Context, op string, msg *Message, opts *callOpt
 	if err := c.selfRequest(ctx, op, msg); err != nil {
 		return err
 	}
-	return msg.check(c.maxBody)
+	return c.familiar.check(msg, c.maxBody)
 }
 
 func (c *Conn) offers(op string) error {

@@ -204,17 +204,30 @@ func reservedKey(key string) bool {
 	return false
 }
 
-// validText reports whether s is UTF-8 without C0 controls and DEL.
+// validText reports whether s is UTF-8 without C0 controls and DEL. Of ASCII it looks at eight bytes at a time.
 func validText(s string) bool {
-	ascii := true
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == 0x7f {
+	i := 0
+	for ; i+8 <= len(s) && !anyStrange(s[i:i+8]); i += 8 {
+	}
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < 0x20 || c == 0x7f:
 			return false
-		} else if c >= utf8.RuneSelf {
-			ascii = false
+		case c >= utf8.RuneSelf:
+			return utf8.ValidString(s[i:]) && strings.IndexFunc(s[i:], func(r rune) bool { return r < 0x20 || r == 0x7f }) < 0
 		}
 	}
-	return ascii || utf8.ValidString(s)
+	return true
+}
+
+// anyStrange reports whether one of eight bytes is a control character or not ASCII: each then sets its
+// highest bit, and one that is not sets it only by a borrow from one that is.
+func anyStrange(s string) bool {
+	const ones = 0x0101010101010101
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (x|(x-0x20*ones)|((x^0x7f*ones)-ones))&(0x80*ones) != 0
 }
 
 func validBase64(s string) bool {

@@ -111,24 +111,45 @@ func (m *Message) check(maxBody int) error {
 	if err := CheckDestination(m.Destination); err != nil {
 		return err
 	}
-	if m.ReplyTo != "" {
-		if err := CheckDestination(m.ReplyTo); err != nil {
-			return invalid("reply-to: %w", err)
-		}
+	if err := m.checkReplyTo(); err != nil {
+		return err
 	}
 	return m.checkPayload(maxBody)
 }
 
+func (m *Message) checkReplyTo() error {
+	if m.ReplyTo == "" {
+		return nil
+	}
+	if err := CheckDestination(m.ReplyTo); err != nil {
+		return invalid("reply-to: %w", err)
+	}
+	return nil
+}
+
 // checkPayload checks what requests and replies have in common.
 func (m *Message) checkPayload(maxBody int) error {
+	if err := m.checkOthers(maxBody); err != nil {
+		return err
+	}
+	return m.checkAlike()
+}
+
+// checkOthers checks what most messages lack, or have another of each time.
+func (m *Message) checkOthers(maxBody int) error {
 	if err := m.checkTexts(); err != nil {
 		return err
 	}
 	if err := checkBody(m.Body, maxBody); err != nil {
 		return err
 	}
-	if err := checkParams(m.Params); err != nil {
-		return err
+	return checkParams(m.Params)
+}
+
+// checkAlike checks what is mostly the same in all that one sender sends to a destination.
+func (m *Message) checkAlike() error {
+	if !fits(m.ContentType, maxContentType) {
+		return unfit("content type", m.ContentType, maxContentType)
 	}
 	if strings.HasPrefix(m.Destination, deadPrefix) {
 		return m.Header.withoutDeath().check()
@@ -159,8 +180,6 @@ func (m *Message) checkTexts() error {
 		return unfit("correlation id", m.CorrelationID, maxID)
 	case !fits(m.Key, maxKey):
 		return unfit("key", m.Key, maxKey)
-	case !fits(m.ContentType, maxContentType):
-		return unfit("content type", m.ContentType, maxContentType)
 	case !fits(m.Accept, maxContentType):
 		return unfit("accept", m.Accept, maxContentType)
 	case !fits(m.traceParent, maxContentType):
@@ -171,7 +190,7 @@ func (m *Message) checkTexts() error {
 	return nil
 }
 
-func fits(value string, most int) bool { return len(value) <= most && validText(value) }
+func fits(value string, most int) bool { return value == "" || len(value) <= most && validText(value) }
 
 func unfit(name, value string, most int) error {
 	return invalid("%s %q: use up to %d bytes of UTF-8 without control characters", name, clip(value, 64), most)
