@@ -35,13 +35,6 @@ func (r *eventRoom) flag(name string) {
 func (r *eventRoom) fields(e *transport.Envelope) {
 	r.key("headers")
 	r.buf = append(r.buf, '{')
-	if f := r.frames.find(e); f != nil {
-		r.escaped("Polywire-Id", e.ID)
-		r.buf = append(r.buf, f.sender...)
-		r.times(e)
-		r.buf = append(append(r.buf, f.application...), '}')
-		return
-	}
 	r.own(e)
 	traceParent, traceState := e.Trace()
 	r.plain("Traceparent", traceParent)
@@ -91,12 +84,17 @@ func (r *eventRoom) times(e *transport.Envelope) {
 	}
 	if e.Timeout > 0 {
 		r.member(timeoutField)
-		us := e.Timeout / time.Microsecond
-		if e.Timeout%time.Microsecond > 0 {
-			us++ // so that no time left is never written as time
-		}
-		r.buf = append(strconv.AppendInt(r.buf, int64(us), 10), `us"]`...)
+		r.buf = append(appendMicros(r.buf, e.Timeout), `us"]`...)
 	}
+}
+
+// appendMicros writes d in whole microseconds, rounded up so that no time left is never written as time.
+func appendMicros(b []byte, d time.Duration) []byte {
+	us := d / time.Microsecond
+	if d%time.Microsecond > 0 {
+		us++
+	}
+	return strconv.AppendInt(b, int64(us), 10)
 }
 
 // application writes the application's fields as putApplication does; parent and state say which names of the trace are taken.

@@ -172,6 +172,10 @@ func (r *eventRoom) data(id string) {
 
 // event writes a message that nobody settles as a server-sent event.
 func (r *eventRoom) event(e *transport.Envelope) {
+	if f := r.frames.find(e); f != nil {
+		r.buf = f.event(r.buf, e, &r.frames.clock)
+		return
+	}
 	r.data(e.ID)
 	r.buf = append(r.buf, '{')
 	r.post(e)
