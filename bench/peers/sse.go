@@ -83,10 +83,10 @@ func openSSENode(ctx context.Context, patterns []string, deliver func(int, []byt
 	return n, nil
 }
 
-// bodyOfEvent finds the body in an event of ours: it comes last, and has nothing to escape here.
+// bodyOfEvent finds the body in an event of ours: it comes last, after the headers, and has nothing to escape here.
 func bodyOfEvent(data []byte) []byte {
-	data = bytes.TrimSuffix(data, []byte(`"}`))
-	return data[bytes.LastIndexByte(data, '"')+1:]
+	_, body, _ := bytes.Cut(data, []byte(`},"body":"`))
+	return bytes.TrimSuffix(body, []byte(`"}`))
 }
 
 func (n *sseNode) close() error {
