@@ -134,7 +134,7 @@ func (w *eventWriter) sign(s string) error {
 	if _, err := io.WriteString(w.v.w, s); err != nil {
 		return err
 	}
-	return w.v.rc.Flush()
+	return w.v.flush()
 }
 
 // begin opens an event. The id is what EventSource tells with it, and sends when it comes back.
@@ -251,7 +251,7 @@ func (w *eventWriter) flush() error {
 	if err != nil {
 		return err
 	}
-	return w.v.rc.Flush()
+	return w.v.flush()
 }
 
 // discard forgets what is put and not written.
@@ -262,3 +262,13 @@ func (w *eventWriter) discard() {
 
 // writeSoon begins the time in which the peer has to take what is written next.
 func (v *visit) writeSoon() { _ = v.rc.SetWriteDeadline(time.Now().Add(v.n.a.limits.write)) }
+
+// flush sends what was written. Over HTTP/2 it ends the time that the peer has for it, since a
+// stream whose time is up is reset there though nothing waits to be written.
+func (v *visit) flush() error {
+	err := v.rc.Flush()
+	if err == nil && v.r.ProtoMajor > 1 {
+		_ = v.rc.SetWriteDeadline(time.Time{})
+	}
+	return err
+}

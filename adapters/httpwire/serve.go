@@ -296,7 +296,8 @@ func (v *visit) begin() *eventWriter {
 	h["X-Accel-Buffering"] = []string{"no"}
 	v.noDeadline()
 	v.part()
+	v.writeSoon()
 	v.w.WriteHeader(http.StatusOK)
-	_ = v.rc.Flush() // what is written next fails too
+	_ = v.flush() // what is written next fails too
 	return &eventWriter{v: v, sse: sse}
 }

@@ -34,7 +34,7 @@ func (p *responsePen) send(b []byte) error {
 	if _, err := p.v.w.Write(b); err != nil {
 		return err
 	}
-	return p.v.rc.Flush()
+	return p.v.flush()
 }
 
 func (p *responsePen) close() {}
