@@ -284,9 +284,9 @@ func (a *audience) write(room *eventRoom, queue []copied) error {
 		room.buf = append(room.buf, signOfLife(a.sse)...)
 	}
 	var err error
-	for i := range queue {
+	for i := 0; i < len(queue) && err == nil; i++ { // what is not sent is not made
 		room.buf = append(room.buf, a.form(queue[i].post.words(a.n), queue[i].post.env)...)
-		if len(room.buf) >= batchSize && err == nil {
+		if len(room.buf) >= batchSize {
 			err = a.send(a.pen.frame(room))
 			room.clear()
 		}

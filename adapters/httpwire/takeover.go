@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"strconv"
@@ -11,7 +12,8 @@ import (
 	"github.com/polywire/polywire/transport/access"
 )
 
-// A pen writes to a visitor that settles nothing. It is used by one goroutine at a time, but for by.
+// A pen writes to a visitor that settles nothing. It is used by one goroutine at a time, but for by. After
+// a send that failed all others fail: what the visitor has is the beginning of something, which nothing may follow.
 type pen interface {
 	// by sets when what is written must have been taken.
 	by(t time.Time)
@@ -61,19 +63,25 @@ func (v *visit) takeOver(a *audience, c access.Claim) bool {
 		a.release = func() { stop(); end() }
 	}
 	n.serving.Go(func() { a.watch(conn) }) // ends with conn, which finish closes
-	a.begin(&chunkPen{conn})
+	a.begin(&chunkPen{conn: conn})
 	return true
 }
 
-// watch notices that the peer is gone. What it says behind its request is passed over, since the answer has no end.
+// chatter is how many bytes a visitor may say behind its request.
+const chatter = 64 << 10
+
+// watch notices that the peer is gone. What it says behind its request is passed over, since the answer has no end; one
+// that goes on saying something is let go, as it costs more than it reads.
 func (a *audience) watch(conn net.Conn) {
 	rest := make([]byte, 16)
-	for {
-		if _, err := conn.Read(rest); err != nil {
-			a.end(nil)
-			return
+	for said := 0; said < chatter; {
+		n, err := conn.Read(rest)
+		if err != nil {
+			break
 		}
+		said += n
 	}
+	a.end(nil)
 }
 
 // endOf is why a life ended, when that is the end of what its visitor was let in by; else nil.
@@ -84,11 +92,16 @@ func (n *node) endOf(life context.Context) *transport.Error {
 	return nil
 }
 
+const lastChunk = "0\r\n\r\n"
+
 // chunkRoom is kept free at the beginning of what a pen writes: for the size of a chunk, of eight digits at most.
 const chunkRoom = 8 + 2
 
 // A chunkPen writes chunks of HTTP/1.1 to a connection that was taken over.
-type chunkPen struct{ conn net.Conn }
+type chunkPen struct {
+	conn   net.Conn
+	broken error // of the first send that failed, maybe within a chunk
+}
 
 func (p *chunkPen) by(t time.Time) { _ = p.conn.SetWriteDeadline(t) } // the next write fails too
 
@@ -102,13 +115,19 @@ func (p *chunkPen) frame(r *eventRoom) []byte {
 }
 
 func (p *chunkPen) send(b []byte) error {
-	_, err := p.conn.Write(b)
-	return err
+	if p.broken == nil {
+		_, p.broken = p.conn.Write(b)
+	}
+	return p.broken
 }
 
-// close says that the stream has ended, which a peer hears that is there and reads.
+// close says that the stream has ended, which a peer hears that is there and reads. One whose stream was cut off
+// notices by the end of the connection: no goodbye of TLS is tried, for which a peer that is stalled has five seconds.
 func (p *chunkPen) close() {
 	p.by(time.Now().Add(farewell))
-	_, _ = p.conn.Write([]byte("0\r\n\r\n"))
-	_ = p.conn.Close()
+	conn := p.conn
+	if secure, ok := conn.(*tls.Conn); p.send([]byte(lastChunk)) != nil && ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.Close()
 }
