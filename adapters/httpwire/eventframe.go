@@ -137,15 +137,19 @@ func (c *clock) append(b []byte, t time.Time) []byte {
 	return append(b, 'Z')
 }
 
+// hundred are the numbers of two digits.
+const hundred = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
 // appendNanos writes a part of a second without the zeros at its end.
 func appendNanos(b []byte, nanos uint32) []byte {
-	var digits [10]byte
-	digits[0] = '.'
-	end := len(digits)
-	for i := end - 1; i > 0; i-- {
-		digits[i] = byte('0' + nanos%10)
-		nanos /= 10
+	digits := [10]byte{'.', byte('0' + nanos/1e8)}
+	rest := nanos % 1e8
+	for i := 8; i > 0; i -= 2 {
+		two := rest % 100 * 2
+		rest /= 100
+		digits[i], digits[i+1] = hundred[two], hundred[two+1]
 	}
+	end := len(digits)
 	for digits[end-1] == '0' {
 		end--
 	}

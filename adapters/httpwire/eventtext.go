@@ -3,6 +3,7 @@ package httpwire
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"net/url"
 	"slices"
 	"strconv"
@@ -291,21 +292,21 @@ func equal(x uint64, c byte) uint64 {
 	return (x - ones) & ^x
 }
 
-func word[T string | []byte](s T, i int) uint64 {
+func word(s string, i int) uint64 {
+	_ = s[i+7]
 	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
 }
 
 // literal reports whether b is ASCII that a JSON string holds as it is.
 func literal(b []byte) bool {
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		if odd(word(b, i)) != 0 {
+	for ; len(b) >= 16; b = b[16:] {
+		if odd(binary.LittleEndian.Uint64(b))|odd(binary.LittleEndian.Uint64(b[8:])) != 0 {
 			return false
 		}
 	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
+	for _, c := range b {
+		if c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
 			return false
 		}
 	}
