@@ -32,6 +32,7 @@ type node struct {
 	closing      chan struct{} // closed by close; long answers end then
 	open         chan struct{} // holds one for each connection
 	stop         func()        // starts GracefulStop, once
+	arrivals     atomic.Uint64 // of calls
 	leaving      atomic.Bool
 	serving      sync.WaitGroup
 	timers       router.Timers
@@ -98,6 +99,7 @@ func (n *node) enter() bool {
 		return false
 	}
 	n.serving.Add(1)
+	n.arrivals.Add(1)
 	return true
 }
 
@@ -105,7 +107,7 @@ func (n *node) enter() bool {
 func (n *node) leave() (told func(context.Context)) {
 	n.leaving.Store(true)
 	n.stop()
-	return func(ctx context.Context) { attach.Told(ctx, n.open) }
+	return func(ctx context.Context) { attach.Told(ctx, n.open, &n.arrivals) }
 }
 
 // stopListening frees the port.

@@ -31,9 +31,10 @@ type node struct {
 	rooms    sync.Pool // of *eventRoom
 	timers   router.Timers
 	latest   atomic.Pointer[post]
-	frames   frames       // of what audiences read
-	leaving  atomic.Bool  // every answer ends its connection
-	waiting  atomic.Int64 // bytes of events that audiences have read and not begun to write
+	frames   frames        // of what audiences read
+	arrivals atomic.Uint64 // of connections and requests
+	leaving  atomic.Bool   // every answer ends its connection
+	waiting  atomic.Int64  // bytes of events that audiences have read and not begun to write
 
 	mu        sync.Mutex // guards the fields below, and adding to serving
 	streams   map[string]*stream
@@ -79,6 +80,7 @@ func (n *node) enter() bool {
 		return false
 	}
 	n.serving.Add(1)
+	n.arrivals.Add(1)
 	return true
 }
 
@@ -86,7 +88,7 @@ func (n *node) enter() bool {
 // system has accepted for a listener that closes is reset, and the request in it with it.
 func (n *node) leave() (told func(context.Context)) {
 	n.leaving.Store(true)
-	return func(ctx context.Context) { attach.Told(ctx, n.open) }
+	return func(ctx context.Context) { attach.Told(ctx, n.open, &n.arrivals) }
 }
 
 // stopListening frees the port.
@@ -138,6 +140,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		}
 		select {
 		case l.free <- struct{}{}:
+			l.node.arrivals.Add(1)
 			return &limitConn{Conn: c, free: l.free}, nil
 		default:
 			l.refuse(c)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polywire/polywire/internal/reconnect"
@@ -297,20 +298,27 @@ func Wait(ctx context.Context, w *sync.WaitGroup) error {
 	}
 }
 
-// A node that leaves answers those who have not heard of it yet: until it had no connection for
-// lull, which is longer than the system takes to hand over one that it has accepted, and no longer than lameDuck.
+// A node that leaves answers those who have not heard of it yet: until it had no connection for lull, which is
+// longer than the system takes to hand over one that it has accepted, or, as connections may stay that nobody
+// uses, nothing new for lameDuck. It does so no longer than longest.
 const (
-	lameDuck = 500 * time.Millisecond
 	lull     = 50 * time.Millisecond
+	lameDuck = 250 * time.Millisecond
+	longest  = 2 * time.Second
 )
 
-// Told gives peers the time to hear that a node leaves, within ctx. open holds one for each connection.
-func Told(ctx context.Context, open chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, lameDuck)
+// Told gives peers the time to hear that a node leaves, within ctx. open holds one for each connection, and
+// arrivals grows with each connection and call.
+func Told(ctx context.Context, open chan struct{}, arrivals *atomic.Uint64) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	for since := time.Now(); time.Since(since) < lull && Sleep(ctx, 5*time.Millisecond) == nil; {
+	here, used, known := time.Now(), time.Now(), arrivals.Load()
+	for time.Since(here) < lull && time.Since(used) < lameDuck && Sleep(ctx, 5*time.Millisecond) == nil {
 		if len(open) > 0 {
-			since = time.Now()
+			here = time.Now()
+		}
+		if n := arrivals.Load(); n != known {
+			used, known = time.Now(), n
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,16 +241,20 @@ func TestAStreamThatOutlivesItsLinkIsMadeNewWhenItEnds(t *testing.T) {
 func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
 	for name, c := range map[string]struct {
 		comeAt, stay time.Duration // of a connection
+		calls        int           // that it makes, one at once, and then one after half of lameDuck each
 		want         time.Duration
 	}{
-		"nobody there":                  {0, 0, lull},
-		"one goes":                      {0, 40 * time.Millisecond, 40*time.Millisecond + lull},
-		"one comes while it seems over": {lull / 2, lull / 2, 2 * lull},
-		"one stays":                     {0, time.Hour, lameDuck},
+		"nobody there":                  {0, 0, 0, lull},
+		"one goes":                      {0, 40 * time.Millisecond, 1, 40*time.Millisecond + lull},
+		"one comes while it seems over": {lull / 2, lull / 2, 1, 2 * lull},
+		"one stays, and does nothing":   {0, time.Hour, 1, lameDuck},
+		"one stays, and goes on a bit":  {0, time.Hour, 5, 3 * lameDuck},
+		"one stays, and does not stop":  {0, time.Hour, 1000, longest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				open := make(chan struct{}, 1)
+				var arrivals atomic.Uint64
 				var peer sync.WaitGroup
 				left := make(chan struct{})
 				peer.Go(func() {
@@ -258,14 +263,23 @@ func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
 					}
 					time.Sleep(c.comeAt)
 					open <- struct{}{}
-					select {
-					case <-time.After(c.stay):
-					case <-left:
+					stay := time.After(c.stay)
+					for calls := c.calls; ; {
+						if calls--; calls >= 0 {
+							arrivals.Add(1)
+						}
+						select {
+						case <-time.After(lameDuck / 2):
+							continue
+						case <-stay:
+						case <-left:
+						}
+						break
 					}
 					<-open
 				})
 				began := time.Now()
-				Told(t.Context(), open)
+				Told(t.Context(), open, &arrivals)
 				if took := time.Since(began); (took - c.want).Abs() > 5*time.Millisecond { // how often it looks
 					t.Errorf("the node was there for %v, want %v", took, c.want)
 				}
