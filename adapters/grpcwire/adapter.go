@@ -27,6 +27,7 @@ import (
 	"github.com/polywire/polywire/internal/homes"
 	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/internal/tlsfiles"
+	"github.com/polywire/polywire/internal/unary"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -84,10 +85,10 @@ type adapter struct {
 	node     *node                         // the face of router; nil without a listener
 	natives  []func(grpc.ServiceRegistrar) // of WithStreams
 	attached *attach.Node                  // bindings, and links to where they come from
-	calls    *pool                         // for messages
-	streams  *pool                         // for streams and settlements, which must not wait for calls
-	received grpc.CallOption               // limit of answers to requests
-	mappings sync.Pool                     // of *mapping
+	calls    *pool                         // for messages that one answers
+	gathers  *pool                         // for those that many answer
+	streams  *pool                         // for streams and settlements, which must not wait for the others
+	rooms    sync.Pool                     // of *[]string, for pairs of metadata
 	methods  *names                        // of destinations
 	base     context.Context
 	cancel   context.CancelFunc // ends base, and with it what spawn started
@@ -111,14 +112,15 @@ func (f *factory) open(ctx context.Context, s transport.Setup) (transport.Adapte
 		}
 	}
 	a := &adapter{
-		opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{}), received: received(s.MaxBody), methods: newNames(),
+		opts: opts, natives: f.natives, limits: defaultLimits(), setup: s, router: router.New(router.Options{}), methods: newNames(),
 	}
 	if err = a.checkCredentials(); err != nil {
 		return nil, err
 	}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.opening, a.shut = context.WithCancel(a.base)
-	a.calls, a.streams = newPool(a, trust), newPool(a, trust)
+	a.calls, a.gathers, a.streams = newPool(a, trust), newPool(a, trust), newPool(a, trust)
+	a.calls.unary = true
 	if a.homes, err = homes.New(a.homesConfig(f)); err != nil {
 		a.cancel()
 		return nil, err
@@ -199,12 +201,12 @@ func (a *adapter) Ping(ctx context.Context) error {
 	case only == nil:
 		return a.attached.Trouble()
 	}
-	c := &call{method: healthCheck, out: payload{owned: true}, limit: a.limits.around} // of a stranger, maybe
+	c := &call{method: healthCheck, got: unary.Reply{Limit: a.limits.around}} // of a stranger, maybe
 	if err := a.call(ctx, only, c, &transport.Envelope{Idempotent: true}); err != nil {
 		return err
 	}
-	if c.failed != nil && c.failed.Code() != codes.Unimplemented { // a server that tells nothing of its health, but answers
-		return errorOf(c.failed, c.trailer)
+	if s := c.got.Status; s != nil && s.Code() != codes.Unimplemented { // a server that tells nothing of its health, but answers
+		return errorOf(s, c.got.Trailer)
 	}
 	return a.attached.Trouble()
 }
@@ -227,6 +229,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	a.mu.Unlock()
 	a.shut()
 	a.calls.cut()
+	a.gathers.cut()
 	if a.node != nil {
 		a.node.stopListening()
 	}
@@ -237,6 +240,7 @@ func (a *adapter) Close(ctx context.Context) error {
 		err = errors.Join(err, a.node.close(ctx))
 	}
 	a.calls.close()
+	a.gathers.close()
 	a.streams.close()
 	return errors.Join(err, a.homes.Close(ctx), attach.Wait(ctx, &a.work))
 }

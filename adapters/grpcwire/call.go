@@ -3,36 +3,27 @@ package grpcwire
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
 	"github.com/polywire/polywire/internal/fieldtext"
 	"github.com/polywire/polywire/internal/homes"
+	"github.com/polywire/polywire/internal/unary"
 	"github.com/polywire/polywire/transport"
 )
 
-// A call is one unary call: what goes there and what comes back, in one allocation with all
-// that gRPC is given for it. gRPC may still read it when it has ended, so it is never used again.
+// A call is one unary call: what goes there and what comes back, in one allocation.
 type call struct {
 	method   string
 	subtype  string // empty for Protobuf
-	out, in  payload
-	limit    int  // bytes of the answer's message
-	native   bool // has the message's fields in metadata
-	tellsDue bool // the message tells its time to nodes, so that grpc-timeout need not; a node knows by it that one calls
-	header   metadata.MD
-	trailer  metadata.MD
-	failed   *status.Status // of an answer that is no success
-	back     *answer        // for the answer of a native call
-
-	ctx  callCtx
-	opts [5]grpc.CallOption
-	room [128]byte // for a small body
+	message  []byte
+	native   bool            // has the message's fields in metadata
+	tellsDue bool            // the message tells its time to nodes, so that grpc-timeout need not; a node knows by it that one calls
+	caller   context.Context // ends the call, beside its deadline
+	asked    unary.Request
+	got      unary.Reply
+	back     *answer // for the answer of a native call
 }
 
 // An answer is what the caller of a request gets, with room for a small body.
@@ -43,7 +34,7 @@ type answer struct {
 
 // newCall makes a call of the bus, whose messages say all by themselves.
 func newCall(method string, message []byte, limit int) *call {
-	return &call{method: method, out: payload{data: message, owned: true}, limit: limit, tellsDue: true}
+	return &call{method: method, message: message, got: unary.Reply{Limit: limit}, tellsDue: true}
 }
 
 // putHead adds to pairs what a native call has for e in metadata.
@@ -59,67 +50,24 @@ func (c *call) putHead(pairs []string, e *transport.Envelope, left time.Duration
 	return h.before
 }
 
-// carry makes body what c sends. gRPC may still read it when the caller has it back, so it is copied.
-func (c *call) carry(body []byte) {
-	if len(body) > len(c.room) {
-		c.out.data = body
-		return
-	}
-	n := copy(c.room[:], body)
-	c.out.data, c.out.owned = c.room[:n:n], true
-}
-
-// A callCtx is the ctx of a call for gRPC. Where the peer takes the time from the message it has no
-// deadline, which would be a field of metadata that is another each time, and two timers there; it ends all the same.
-// Its metadata is that of the call alone: what the caller's ctx has for calls of its own does not cross.
-type callCtx struct {
-	context.Context
-	untimed bool
-	head    *mapping
-}
-
-func (c *callCtx) Value(key any) any {
-	if c.head != nil {
-		if v := c.head.ctx.Value(key); v != nil {
-			return v
-		}
-	}
-	return c.Context.Value(key)
-}
-
-func (c *callCtx) Deadline() (time.Time, bool) {
-	if c.untimed {
-		return time.Time{}, false
-	}
-	return c.Context.Deadline()
-}
-
-// bind lets c end with ctx. Where that is the core's own, what the caller gave does as well, at less cost;
-// Close ends what is under way by itself, in pool.cut.
-func (c *call) bind(ctx context.Context) context.CancelFunc {
-	c.ctx.Context = ctx
+// callerOf is what ends a call beside its deadline, which the connection has itself. Where ctx is the core's own, it
+// is the caller's, whose Done costs nothing; Close ends what is under way by itself, in pool.cut.
+func callerOf(ctx context.Context) context.Context {
 	if own, ok := ctx.(interface {
 		Caller() (context.Context, bool)
 	}); ok {
-		caller, timed := own.Caller()
-		switch {
-		case timed:
-			c.ctx.Context = caller
-		case caller != nil:
-			due, _ := ctx.Deadline()
-			bounded, cancel := context.WithDeadline(caller, due)
-			c.ctx.Context = bounded
-			return cancel
+		if caller, _ := own.Caller(); caller != nil {
+			return caller
 		}
 	}
-	return func() {}
+	return ctx
 }
 
 // call gives c to an endpoint of home, and to another as long as it is certain that
 // none did anything, or no harm is done by doing it twice.
 // It fails when there is no answer; an answer that is an error is in c.
 func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.Envelope) error {
-	defer c.bind(ctx)()
+	c.caller = callerOf(ctx)
 	tries := home.Tries(e.Key, e.Idempotent)
 	for {
 		l, err := tries.Next(ctx)
@@ -136,15 +84,15 @@ func (a *adapter) call(ctx context.Context, home *peers, c *call, e *transport.E
 			}
 			return err
 		}
-		c.header, c.trailer, c.failed, c.in.data = nil, nil, nil, nil
+		c.got = unary.Reply{Limit: c.got.Limit, Room: c.got.Room}
 	}
 }
 
 // try makes one attempt, and tells what it proves of the peer.
 func (a *adapter) try(ctx context.Context, to *target, c *call, e *transport.Envelope) (homes.Outcome, error) {
-	m := a.mapping()
-	defer a.keep(m)
-	shown, err := a.shown(ctx, m.pairs, to)
+	room := a.pairs()
+	defer a.keep(room)
+	shown, err := a.shown(ctx, *room, to)
 	if err != nil {
 		return homes.GaveUp, err // it was not asked
 	}
@@ -153,22 +101,21 @@ func (a *adapter) try(ctx context.Context, to *target, c *call, e *transport.Env
 		if err != nil {
 			return unreached(ctx), err
 		}
-		m.fill(c.pairs(ctx, peer, shown, e))
-		c.ctx.head = m
+		c.ask(ctx, peer, shown, e)
 		err = a.invoke(ctx, peer, c)
-		c.ctx.head = nil
-		unsent := errors.Is(err, errOutOfUse)
+		unsent := errors.Is(err, unary.ErrUnsent)
 		if unsent {
 			peer.retire()
 		}
 		peer.done()
+		refused := errors.Is(err, unary.ErrRefused)
 		switch {
 		case ctx.Err() != nil:
 			return homes.GaveUp, err
-		case unsent && again: // the peer wanted no more calls as this one began: a new connection may serve it
+		case (unsent || refused) && again: // a new connection may serve what the old one takes no more, and another moment what one refused
 		case unsent:
 			return homes.Refused, err
-		case errors.Is(err, errUnprocessed):
+		case refused:
 			return homes.Declined, err
 		case err != nil:
 			return homes.Lost, err
@@ -178,24 +125,26 @@ func (a *adapter) try(ctx context.Context, to *target, c *call, e *transport.Env
 	}
 }
 
-// pairs are the metadata of an attempt, after those that are there.
-func (c *call) pairs(ctx context.Context, peer *conn, pairs []string, e *transport.Envelope) []string {
-	left := time.Duration(0)
-	if c.ctx.untimed = c.tellsDue && e.Timeout > 0 && peer.ours.Load(); c.ctx.untimed {
-		due, _ := ctx.Deadline()
-		left = min(time.Until(due), maxTimeout)
+// ask makes the request of an attempt, whose metadata comes after what is in pairs.
+func (c *call) ask(ctx context.Context, peer *conn, pairs []string, e *transport.Envelope) {
+	c.asked = unary.Request{Path: c.method, ContentType: contentType(c.subtype), Message: c.message}
+	left, told := time.Duration(0), time.Duration(0)
+	if due, ok := ctx.Deadline(); ok {
+		c.asked.Due = due
+		left = max(min(time.Until(due), maxTimeout), time.Microsecond)
 	}
+	if c.tellsDue && e.Timeout > 0 && peer.ours.Load() { // what is a field that is another each time costs both ends most
+		left, told = 0, left
+	}
+	c.asked.Timeout = left
 	switch {
 	case c.native:
-		return c.putHead(pairs, e, left)
+		pairs = c.putHead(pairs, e, told)
 	case c.tellsDue:
-		return append(pairs, messageKey, "")
+		pairs = append(pairs, messageKey, "")
 	}
-	return pairs
+	c.asked.Fields = pairs
 }
-
-// errUnprocessed is a peer's word that it did nothing with a call.
-var errUnprocessed = errors.New("the peer refused the stream, and did nothing with the call")
 
 // unreached is what it proves of a peer that ctx brought no connection to it.
 func unreached(ctx context.Context) homes.Outcome {
@@ -208,9 +157,9 @@ func unreached(ctx context.Context) homes.Outcome {
 // verdict is what a peer says of its part in a message: that it did nothing, since it
 // handles no such destination, or none any more; that it closed meanwhile, so nobody knows; or that it answers.
 func (c *call) verdict() homes.Outcome {
-	switch first(c.trailer, reasonKey) {
+	switch first(c.got.Trailer, reasonKey) {
 	case noHandler:
-		if first(c.trailer, leavingKey) != "" {
+		if first(c.got.Trailer, leavingKey) != "" {
 			return homes.Leaving
 		}
 		return homes.Declined
@@ -220,55 +169,44 @@ func (c *call) verdict() homes.Outcome {
 	return homes.Answered
 }
 
-// byPassThrough is made once, for every call has it.
-var byPassThrough = grpc.ForceCodecV2(passThrough{}) //nolint:gochecknoglobals // never changes
-
-// subtypes are the options of the usual content-subtypes, made once.
-var subtypes = map[string]grpc.CallOption{
-	"":             grpc.CallContentSubtype(""),
-	subtypeProto:   grpc.CallContentSubtype(subtypeProto),
-	subtypeUnknown: grpc.CallContentSubtype(subtypeUnknown),
-	"json":         grpc.CallContentSubtype("json"),
-	"xml":          grpc.CallContentSubtype("xml"),
-	"avro":         grpc.CallContentSubtype("avro"),
-	"vnd.msgpack":  grpc.CallContentSubtype("vnd.msgpack"),
-}
-
-func subtypeOption(sub string) grpc.CallOption {
-	if o, ok := subtypes[sub]; ok {
-		return o
+// contentType is that of gRPC for a content-subtype; the usual ones need not be made each time.
+func contentType(subtype string) string {
+	switch subtype {
+	case "":
+		return wireType
+	case subtypeProto:
+		return wireType + "+" + subtypeProto
+	case subtypeUnknown:
+		return wireType + "+" + subtypeUnknown
+	case "json":
+		return wireType + "+json"
 	}
-	return grpc.CallContentSubtype(sub)
+	return wireType + "+" + subtype
 }
 
 func (a *adapter) invoke(ctx context.Context, peer *conn, c *call) error {
-	limit := a.received
-	if c.limit != a.setup.MaxBody {
-		limit = received(c.limit)
-	}
-	c.opts = [5]grpc.CallOption{byPassThrough, subtypeOption(c.subtype), limit, grpc.Header(&c.header), grpc.Trailer(&c.trailer)}
-	err := peer.cc.Invoke(&c.ctx, c.method, &c.out, &c.in, c.opts[:]...)
-	if !peer.ours.Load() && (len(c.header[messageKey]) > 0 || len(c.trailer[nodeKey]) > 0) {
+	err := peer.calls.Call(c.caller, &c.asked, &c.got)
+	if !peer.ours.Load() && (len(c.got.Header[messageKey]) > 0 || len(c.got.Trailer[nodeKey]) > 0) {
 		peer.ours.Store(true)
 	}
-	if err == nil {
-		return nil
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		<-ctx.Done() // whose timer is not the connection's, and just about to fire
 	}
-	s, _ := status.FromError(err)
-	answered := len(c.header) > 0 || len(c.trailer) > 0
-	switch {
+	s := c.got.Status
+	switch answered := len(c.got.Header) > 0 || len(c.got.Trailer) > 0; {
+	case err == nil && s == nil:
+		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case a.isClosed():
 		return transport.ErrClosed
-	case !answered && strings.Contains(s.Message(), errOutOfUse.Error()):
-		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, errOutOfUse)
-	case !answered && s.Code() == codes.Unavailable && strings.HasSuffix(s.Message(), "RST_STREAM with error code: REFUSED_STREAM"):
-		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, errUnprocessed)
+	case errors.Is(err, unary.ErrUnsent) || errors.Is(err, unary.ErrRefused):
+		return transport.CodeUnavailable.Errorf("%s: %w", peer.host, err)
+	case err != nil:
+		return transport.CodeUnavailable.Errorf("%s gave no answer: the connection was lost: %w", peer.host, err)
 	case !answered && (s.Code() == codes.Unavailable || s.Code() == codes.Canceled):
 		return transport.CodeUnavailable.Errorf("%s gave no answer: %s", peer.host, s.Message())
 	}
-	c.failed = s
 	return nil
 }
 
@@ -277,8 +215,8 @@ func (c *call) outcome(ctx context.Context, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case c.failed != nil:
-		return errorOf(c.failed, c.trailer)
+	case c.got.Status != nil:
+		return errorOf(c.got.Status, c.got.Trailer)
 	}
 	return ctx.Err()
 }
@@ -290,15 +228,15 @@ func (c *call) reply(fallback string) (*transport.Envelope, error) {
 	}
 	e := &c.back.env
 	e.Kind = transport.KindReply
-	if c.failed != nil {
-		err := errorOf(c.failed, c.trailer)
+	if c.got.Status != nil {
+		err := errorOf(c.got.Status, c.got.Trailer)
 		if errors.Is(err, transport.ErrNoHandler) {
 			return nil, err
 		}
 		e.Err = err
 		return e, nil
 	}
-	e.Body = c.in.data
-	e.SetField(typeKey, mediaType(c.header, fallback))
-	return e, takeFields(c.header, c.trailer, e)
+	e.Body = c.got.Message
+	e.SetField(typeKey, mediaType(c.got.Header, fallback))
+	return e, takeFields(c.got.Header, c.got.Trailer, e)
 }

@@ -15,9 +15,8 @@ type payload struct {
 	owned bool
 	one   [1]mem.Buffer // what is sent, or of one that is received and borrowed: what holds data
 
-	// Of one to be received: data is to lie where it came, until free is called, or in room if it fits.
+	// Of one to be received: data is to lie where it came, until free is called.
 	borrow bool
-	room   []byte
 }
 
 func (p *payload) free() {
@@ -30,7 +29,7 @@ func (p *payload) free() {
 // A nothing is received where no message is to come: who sends one is refused.
 type nothing struct{}
 
-// A passThrough is the codec of every call and stream of this package. It also
+// A passThrough is the codec of what this package serves, and of its streams. It also
 // writes and reads generated messages, which health and reflection are made of.
 type passThrough struct{}
 
@@ -57,16 +56,12 @@ func (passThrough) Marshal(v any) (mem.BufferSlice, error) {
 func (passThrough) Unmarshal(data mem.BufferSlice, v any) error {
 	switch v := v.(type) {
 	case *payload:
-		switch {
-		case v.borrow && len(data) == 1:
+		if v.borrow && len(data) == 1 {
 			data.Ref()
 			v.one[0], v.data = data[0], data[0].ReadOnlyData()
-		case data.Len() <= len(v.room):
-			n := data.CopyTo(v.room)
-			v.data = v.room[:n:n]
-		default:
-			v.data = data.Materialize()
+			return nil
 		}
+		v.data = data.Materialize()
 		return nil
 	case nothing:
 		return nil

@@ -9,7 +9,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/polywire/polywire/internal/tlsfiles"
+	"github.com/polywire/polywire/internal/unary"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -26,6 +26,7 @@ import (
 type pool struct {
 	a     *adapter
 	trust *tlsfiles.Trust // nil without TLS
+	unary bool            // its connections make calls, and no streams
 
 	mu     sync.Mutex // guards the fields below, and those of conns that say so
 	conns  map[*target]*conn
@@ -33,16 +34,17 @@ type pool struct {
 	closed bool
 }
 
-// A conn is one connection of HTTP/2: a ClientConn that never makes a second.
+// A conn is one connection of HTTP/2: one of package unary, or a ClientConn that never makes a second.
 //
 //	dialing ─▶ in use ─▶ out of use, once the connection is lost or the peer wants no more calls ─▶ closed, when its last call ends
 //	   └─────▶ failed
 type conn struct {
 	p     *pool
 	to    *target
-	host  string // its address
-	cc    *grpc.ClientConn
-	ready chan struct{} // closed by run, when err is set or the connection can be used
+	host  string           // its address
+	calls *unary.Conn      // of a pool that is unary
+	cc    *grpc.ClientConn // of another
+	ready chan struct{}    // closed by run, when err is set or the connection can be used
 	err   error
 	lost  chan struct{} // closed by run, when it is out of use
 	ours  atomic.Bool   // a node has answered
@@ -98,9 +100,6 @@ func (p *pool) get(ctx context.Context, to *target) (*conn, error) {
 	return c, nil
 }
 
-// errOutOfUse is why a call was not sent: the peer had taken the connection out of use.
-var errOutOfUse = errors.New("the connection went out of use before the call was sent")
-
 // retire takes the connection out of use, as run does a little later.
 func (c *conn) retire() {
 	c.p.mu.Lock()
@@ -125,7 +124,14 @@ func (c *conn) done() {
 func (c *conn) run() {
 	c.err = c.dial(c.p.a.base)
 	close(c.ready)
-	if c.err == nil {
+	switch {
+	case c.err != nil:
+	case c.p.unary:
+		select {
+		case <-c.calls.Gone():
+		case <-c.p.a.base.Done():
+		}
+	default:
 		c.cc.WaitForStateChange(c.p.a.base, connectivity.Ready)
 	}
 	c.p.mu.Lock()
@@ -146,7 +152,10 @@ func (c *conn) close() {
 	delete(c.p.all, c)
 	c.p.mu.Unlock()
 	<-c.ready
-	if c.cc != nil {
+	switch {
+	case c.calls != nil:
+		c.calls.Close()
+	case c.cc != nil:
 		_ = c.cc.Close() // fails when it is closed already
 	}
 }
@@ -155,6 +164,9 @@ func (c *conn) close() {
 func (c *conn) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.p.a.limits.dial)
 	defer cancel()
+	if c.p.unary {
+		return c.dialCalls(ctx)
+	}
 	cc, err := grpc.NewClient("passthrough:///"+c.host, c.options()...)
 	if err != nil {
 		return invalid("address %.128q: %w", c.host, err)
@@ -180,6 +192,46 @@ func (c *conn) dial(ctx context.Context) error {
 	}
 }
 
+// dialCalls makes a connection for unary calls.
+func (c *conn) dialCalls(ctx context.Context) error {
+	l := &c.p.a.limits
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", c.host)
+	switch {
+	case c.p.a.base.Err() != nil && err != nil:
+		return transport.ErrClosed
+	case err != nil:
+		return unavailable(c.host, err)
+	}
+	config := unary.Config{
+		Scheme: "http", Authority: c.to.name(), UserAgent: "polywire",
+		Window: int(l.window), Headers: l.headers, Streams: l.calls, Alive: l.sign, Answer: l.answer,
+	}
+	var secure *tls.Config
+	if c.p.trust != nil {
+		config.Scheme = "https"
+		name, _, _ := net.SplitHostPort(c.to.name()) // which has been checked
+		secure = c.p.trust.Config(name, "h2")
+	}
+	calls, err := unary.New(ctx, raw, secure, config)
+	if err != nil {
+		return c.unmade(err)
+	}
+	c.calls = calls
+	return nil
+}
+
+// unmade is the error of a connection that there never was.
+func (c *conn) unmade(err error) error {
+	var late net.Error
+	switch {
+	case c.p.a.base.Err() != nil:
+		return transport.ErrClosed
+	case errors.As(err, &late) && late.Timeout():
+		return transport.CodeUnavailable.Errorf("%s cannot be reached: it did not answer as a server of HTTP/2 in time", c.host)
+	}
+	return unavailable(c.host, err)
+}
+
 func (c *conn) options() []grpc.DialOption {
 	l := &c.p.a.limits
 	security := insecure.NewCredentials()
@@ -190,8 +242,8 @@ func (c *conn) options() []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(security),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			if c.dialed.Swap(true) { // for a call that gRPC makes again, as the peer has not seen it
-				return nil, errOutOfUse
+			if c.dialed.Swap(true) { // for a stream that gRPC opens again, as the peer has not seen it
+				return nil, unary.ErrUnsent
 			}
 			raw, err := dialer.DialContext(ctx, "tcp", address)
 			if err != nil {
@@ -209,8 +261,7 @@ func (c *conn) options() []grpc.DialOption {
 		grpc.WithMaxHeaderListSize(uint32(l.headers)), //nolint:gosec // a constant
 		// Windows that adapt would cost a ping each way with nearly every call.
 		grpc.WithStaticStreamWindowSize(l.window), grpc.WithStaticConnWindowSize(4 * l.window),
-		// Servers of strangers take a ping every five minutes, and none without a stream.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: l.answer}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: l.sign, Timeout: l.answer}),
 	}
 	if c.to.authority != "" {
 		options = append(options, grpc.WithAuthority(c.to.authority)) // which the certificate must name, too
@@ -262,6 +313,13 @@ func (p *pool) cut() {
 			_ = c.raw.Close() // gRPC notices
 		}
 		c.noting.Unlock()
+		select {
+		case <-c.ready:
+			if c.calls != nil {
+				c.calls.Cut()
+			}
+		default:
+		}
 	}
 }
 

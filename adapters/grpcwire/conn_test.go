@@ -43,7 +43,9 @@ func TestACallerThatGivesUpProvesNothingOfThePeer(t *testing.T) {
 	defer opened.Close(context.Background())
 	ctx, giveUp := context.WithCancel(t.Context())
 	giveUp()
-	outcome, err := opened.(*adapter).try(ctx, &target{address: mute.Addr().String()}, newCall(busSend, nil, 0), &transport.Envelope{})
+	c := newCall(busSend, nil, 0)
+	c.caller = ctx
+	outcome, err := opened.(*adapter).try(ctx, &target{address: mute.Addr().String()}, c, &transport.Envelope{})
 	if outcome != homes.GaveUp || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, %v; want GaveUp, its own end", outcome, err)
 	}

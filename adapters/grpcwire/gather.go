@@ -126,7 +126,7 @@ func (a *adapter) openGather(ctx context.Context, home *peers, e *transport.Enve
 		if err != nil {
 			return nil, err
 		}
-		c, err := a.calls.get(ctx, l.Conn)
+		c, err := a.gathers.get(ctx, l.Conn)
 		if err == nil {
 			l.Done(homes.Answered)
 			return a.newStream(ctx, c, busGather, appendMessage(nil, e))

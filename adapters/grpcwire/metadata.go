@@ -9,41 +9,21 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// A mapping is metadata as gRPC takes it, used again and again: gRPC reads it as it writes the head of a call,
-// and never after Invoke has returned.
-type mapping struct {
-	md     metadata.MD
-	values []string
-	pairs  []string        // empty, with room for what is to be filled in
-	ctx    context.Context // has md as that of a call
-}
+// roomForPairs is what the metadata of most calls fits in.
+const roomForPairs = 24
 
-func newMapping() *mapping {
-	m := &mapping{md: metadata.MD{}, pairs: make([]string, 0, 24)}
-	m.ctx = metadata.NewOutgoingContext(context.Background(), m.md)
-	return m
-}
-
-// mapping returns an empty one, which keep takes back.
-func (a *adapter) mapping() *mapping {
-	if m, ok := a.mappings.Get().(*mapping); ok {
-		return m
+// pairs returns room for metadata, which keep takes back.
+func (a *adapter) pairs() *[]string {
+	if p, ok := a.rooms.Get().(*[]string); ok {
+		return p
 	}
-	return newMapping()
+	p := make([]string, 0, roomForPairs)
+	return &p
 }
 
-func (a *adapter) keep(m *mapping) {
-	clear(m.md)
-	clear(m.values)
-	m.values = m.values[:0]
-	clear(m.pairs[:cap(m.pairs)])
-	a.mappings.Put(m)
-}
-
-// fill takes pairs in place of what it has.
-func (m *mapping) fill(pairs []string) {
-	clear(m.md)
-	m.values = fill(m.md, m.values[:0], pairs)
+func (a *adapter) keep(p *[]string) {
+	clear((*p)[:cap(*p)])
+	a.rooms.Put(p)
 }
 
 // fill gives md what pairs hold, whose keys are in lower case. Its slices are parts of what it appends to values.

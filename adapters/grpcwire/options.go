@@ -41,13 +41,15 @@ type limits struct {
 	dial      time.Duration // to connect, with the handshakes of TLS and HTTP/2
 	idle      time.Duration // a connection without streams is kept as long
 	alive     time.Duration // a connection may be silent as long before it is asked for a sign of life
+	sign      time.Duration // the same of a peer that this process calls: servers of strangers take a ping every five minutes, and none without a stream
 	answer    time.Duration // for that sign to come
 	pings     time.Duration // peers may ask no more often
 	ping      time.Duration // a stream is silent at most as long
 	silence   time.Duration // a subscriber gives up a stream that is silent as long
 	write     time.Duration // for a batch of a stream to be taken by the peer
 	credit    int           // unsettled deliveries of one stream
-	streams   int           // of one connection
+	streams   int           // of one connection, served
+	calls     int           // of one connection, under way to a peer that allows more
 	workers   uint32        // goroutines that serve one call or stream after the other, since each new one makes its stack grow; more are made as needed
 	window    int32         // bytes that a peer may send by a stream before they are read; a connection has four times as many
 	headers   int           // bytes of a head or a trailer, as HTTP/2 counts them
@@ -59,9 +61,9 @@ type limits struct {
 // A message's header is at most 16 KiB and its params 8 KiB, which escaping may triple.
 func defaultLimits() limits {
 	return limits{
-		dial: 5 * time.Second, idle: 10 * time.Minute, alive: 30 * time.Second, answer: 20 * time.Second, pings: 5 * time.Second,
+		dial: 5 * time.Second, idle: 10 * time.Minute, alive: 30 * time.Second, sign: 6 * time.Minute, answer: 20 * time.Second, pings: 5 * time.Second,
 		ping: 15 * time.Second, silence: 45 * time.Second, write: 15 * time.Second,
-		credit: 4096, streams: 1024, window: 1 << 20, workers: 16, headers: 128 << 10, around: 128 << 10, batch: 64 << 10, accepting: 20 * time.Millisecond,
+		credit: 4096, streams: 1024, calls: 64 << 10, window: 1 << 20, workers: 16, headers: 128 << 10, around: 128 << 10, batch: 64 << 10, accepting: 20 * time.Millisecond,
 	}
 }
 

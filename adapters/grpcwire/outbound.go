@@ -23,7 +23,7 @@ func (a *adapter) sendTo(ctx context.Context, home *peers, e *transport.Envelope
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		c := newCall(busSend, appendMessage(nil, &own), a.limits.around)
 		err := a.call(ctx, home, c, e)
-		if err != nil || first(c.trailer, reasonKey) != queueFull {
+		if err != nil || first(c.got.Trailer, reasonKey) != queueFull {
 			return c.outcome(ctx, err)
 		}
 		if err := attach.Sleep(ctx, wait); err != nil {
@@ -64,9 +64,8 @@ func (a *adapter) Request(ctx context.Context, e *transport.Envelope) (*transpor
 		return a.requestByBus(ctx, home, e)
 	}
 	sub, _ := subtypeOf(e.ContentType)
-	c := &call{method: method, subtype: sub, limit: a.setup.MaxBody, native: true, tellsDue: true, back: &answer{}}
-	c.in.room = c.back.room[:]
-	c.carry(e.Body)
+	c := &call{method: method, subtype: sub, message: e.Body, native: true, tellsDue: true, back: &answer{}}
+	c.got.Limit, c.got.Room = a.setup.MaxBody, c.back.room[:]
 	if err := a.call(ctx, home, c, e); err != nil {
 		return nil, err
 	}
@@ -78,10 +77,10 @@ func (a *adapter) requestByBus(ctx context.Context, home *peers, e *transport.En
 	if err := a.call(ctx, home, c, e); err != nil {
 		return nil, err
 	}
-	if c.failed != nil {
+	if c.got.Status != nil {
 		return c.reply("")
 	}
-	reply, err := readMessage(c.in.data)
+	reply, err := readMessage(c.got.Message)
 	if err != nil {
 		return nil, transport.CodeInternal.Errorf("the answer cannot be read: %w", errProto)
 	}

@@ -58,6 +58,7 @@ func (a *adapter) homesConfig(f *factory) homes.Config[*target] {
 // retire takes the connections to a target out of use: each closes when its last call or stream ends.
 func (a *adapter) retire(t *target) {
 	a.calls.retire(t)
+	a.gathers.retire(t)
 	a.streams.retire(t)
 }
 

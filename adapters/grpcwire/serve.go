@@ -256,9 +256,9 @@ func (v *visit) answer(reply *transport.Envelope) error {
 	if reply.Err != nil {
 		return reply.Err
 	}
-	m := v.n.a.mapping()
-	defer v.n.a.keep(m)
-	h := head{before: m.pairs, reply: true}
+	room := v.n.a.pairs()
+	defer v.n.a.keep(room)
+	h := head{before: *room, reply: true}
 	switch {
 	case v.ours:
 		reply.Responder = "" // it tells the answers to a gather apart
