@@ -218,10 +218,10 @@ func (c *Conn) timer(d time.Duration) *time.Timer {
 // expired is the error of a call whose caller has no time left. An answer that came
 // before Close counts, so the end of the Conn is none.
 func (c *call) expired() error {
-	if err := c.parent.Err(); err != nil || c.bounded {
-		return err // the end of a ctx at its deadline is told by itself
+	if err := c.parent.Err(); err != nil {
+		return err
 	}
-	if time.Until(c.deadline) <= 0 {
+	if time.Until(c.deadline) <= 0 { // also where it is the parent's, whose timer may be late
 		return context.DeadlineExceeded
 	}
 	return nil
