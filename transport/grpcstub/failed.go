@@ -1,6 +1,8 @@
 package grpcstub
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/polywire/polywire/transport"
@@ -36,11 +38,7 @@ func metadataOf(details []transport.Detail) (h transport.Header, rest []transpor
 		for _, pair := range stringsOf(d.Data)[1] {
 			field := stringsOf([]byte(pair))
 			if len(field[1]) == 1 && len(field[2]) <= 1 {
-				value := ""
-				if len(field[2]) == 1 {
-					value = field[2][0]
-				}
-				h.Add(field[1][0], value)
+				h.Add(field[1][0], strings.Join(field[2], "")) // which is left out where it is empty
 			}
 		}
 	}
