@@ -1,12 +1,10 @@
 package unary
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -276,12 +274,4 @@ func (c *Conn) onGoAway(f *http2.GoAwayFrame) error {
 		}
 	}
 	return nil
-}
-
-// textOf is what carries the value of a field.
-func textOf(key, value string) string {
-	if strings.HasSuffix(key, binarySuffix) {
-		return base64.RawStdEncoding.EncodeToString([]byte(value))
-	}
-	return value
 }

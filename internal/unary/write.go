@@ -1,9 +1,11 @@
 package unary
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -170,7 +172,15 @@ func (c *Conn) takes(x *exchange) bool {
 	return n >= 5 || n > 0 && !x.unframed
 }
 
-// reset tells the server that x is over, unless both sides know. x.sent says that this side has ended.
+// textOf is what carries the value of a field.
+func textOf(key, value string) string {
+	if strings.HasSuffix(key, binarySuffix) {
+		return base64.RawStdEncoding.EncodeToString([]byte(value))
+	}
+	return value
+}
+
+// reset tells the server that nobody waits for x any more.
 func (c *Conn) reset(x *exchange, code http2.ErrCode) {
 	if x.id == 0 || x.over {
 		return
