@@ -84,11 +84,20 @@ func (n *node) enter() bool {
 	return true
 }
 
+// lastAnswers is how long a node that listens no more answers those that it has let in.
+const lastAnswers = 250 * time.Millisecond
+
 // leave ends connections with the answers that they get, so that callers go elsewhere. It goes on listening: what the
-// system has accepted for a listener that closes is reset, and the request in it with it.
+// system has accepted for a listener that closes is reset, and the request in it with it. Those that came
+// last, and may still be at the handshake of TLS, have their answer from a node that listens no more.
 func (n *node) leave() (told func(context.Context)) {
 	n.leaving.Store(true)
-	return func(ctx context.Context) { attach.Told(ctx, n.open, &n.arrivals) }
+	return func(ctx context.Context) {
+		attach.Told(ctx, n.open, &n.arrivals)
+		ctx, cancel := context.WithTimeout(ctx, lastAnswers)
+		defer cancel()
+		_ = n.server.Shutdown(ctx) // whoever is there when its time is up is told by close
+	}
 }
 
 // stopListening frees the port.

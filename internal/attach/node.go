@@ -300,11 +300,13 @@ func Wait(ctx context.Context, w *sync.WaitGroup) error {
 
 // A node that leaves answers those who have not heard of it yet: until it had no connection for lull, which is
 // longer than the system takes to hand over one that it has accepted, or, as connections may stay that nobody
-// uses, nothing new for lameDuck. It does so no longer than longest.
+// uses, nothing new for lameDuck. Both are counted in looks, as a process that the machine kept from running
+// has heard nobody meanwhile. It does so no longer than longest.
 const (
-	lull     = 50 * time.Millisecond
-	lameDuck = 250 * time.Millisecond
-	longest  = 2 * time.Second
+	look     = 5 * time.Millisecond
+	lull     = 10 // looks
+	lameDuck = 50
+	longest  = 5 * time.Second
 )
 
 // Told gives peers the time to hear that a node leaves, within ctx. open holds one for each connection, and
@@ -312,13 +314,14 @@ const (
 func Told(ctx context.Context, open chan struct{}, arrivals *atomic.Uint64) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	here, used, known := time.Now(), time.Now(), arrivals.Load()
-	for time.Since(here) < lull && time.Since(used) < lameDuck && Sleep(ctx, 5*time.Millisecond) == nil {
+	known := arrivals.Load()
+	for empty, unused := 0, 0; empty < lull && unused < lameDuck && Sleep(ctx, look) == nil; {
+		empty, unused = empty+1, unused+1
 		if len(open) > 0 {
-			here = time.Now()
+			empty = 0
 		}
 		if n := arrivals.Load(); n != known {
-			used, known = time.Now(), n
+			unused, known = 0, n
 		}
 	}
 }

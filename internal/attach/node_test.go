@@ -244,11 +244,11 @@ func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
 		calls        int           // that it makes, one at once, and then one after half of lameDuck each
 		want         time.Duration
 	}{
-		"nobody there":                  {0, 0, 0, lull},
-		"one goes":                      {0, 40 * time.Millisecond, 1, 40*time.Millisecond + lull},
-		"one comes while it seems over": {lull / 2, lull / 2, 1, 2 * lull},
-		"one stays, and does nothing":   {0, time.Hour, 1, lameDuck},
-		"one stays, and goes on a bit":  {0, time.Hour, 5, 3 * lameDuck},
+		"nobody there":                  {0, 0, 0, lull * look},
+		"one goes":                      {0, 40 * time.Millisecond, 1, 40*time.Millisecond + lull*look},
+		"one comes while it seems over": {lull / 2 * look, lull / 2 * look, 1, 2 * lull * look},
+		"one stays, and does nothing":   {0, time.Hour, 1, lameDuck * look},
+		"one stays, and goes on a bit":  {0, time.Hour, 5, 3 * lameDuck * look},
 		"one stays, and does not stop":  {0, time.Hour, 1000, longest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
 							arrivals.Add(1)
 						}
 						select {
-						case <-time.After(lameDuck / 2):
+						case <-time.After(lameDuck / 2 * look):
 							continue
 						case <-stay:
 						case <-left:
@@ -280,7 +280,7 @@ func TestANodeThatLeavesAnswersUntilItIsQuiet(t *testing.T) {
 				})
 				began := time.Now()
 				Told(t.Context(), open, &arrivals)
-				if took := time.Since(began); (took - c.want).Abs() > 5*time.Millisecond { // how often it looks
+				if took := time.Since(began); (took - c.want).Abs() > look { // how often it looks
 					t.Errorf("the node was there for %v, want %v", took, c.want)
 				}
 				close(left)
