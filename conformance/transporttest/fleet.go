@@ -56,6 +56,9 @@ type roll struct {
 	callers sync.WaitGroup
 }
 
+// restarts of servers in a roll, by turns: one that goes away without a word is not noticed each time.
+const restarts = 6
+
 func rollingRestart(requests int) func(context.Context, *Env) error {
 	return func(ctx context.Context, e *Env) error {
 		r := &roll{e: e, dest: e.Name("roll"), handler: newExactly(), total: int64(e.Count(requests))}
@@ -64,11 +67,12 @@ func rollingRestart(requests int) func(context.Context, *Env) error {
 		for range 32 {
 			r.callers.Go(func() { r.call(ctx) })
 		}
-		for i, s := range servers {
-			r.reaches(ctx, r.total*int64(i+1)/4)
-			address := e.at(s)
-			e.Must(s.Drain(ctx), "drain")
-			r.serve(ctx, address)
+		for i := range restarts {
+			r.reaches(ctx, r.total*int64(i+1)/(restarts+2))
+			s := &servers[i%len(servers)]
+			address := e.at(*s)
+			e.Must((*s).Drain(ctx), "drain")
+			*s = r.serve(ctx, address)
 		}
 		r.callers.Wait()
 		r.handler.mu.Lock()
