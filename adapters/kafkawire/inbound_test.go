@@ -16,7 +16,7 @@ import (
 
 func TestMessagesOfAKeyKeepTheirOrder(t *testing.T) {
 	everywhere(t, func(t *testing.T, url string) {
-		const keys, each, workers = 16, 1000, 4
+		const keys, each, workers = 16, 250, 4
 		ctx := brokertest.Context(t)
 		var mu sync.Mutex
 		got := map[string][]int{}
