@@ -223,6 +223,9 @@ func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context
 		return []string{"open: " + err.Error()}, ""
 	}
 	limit := 600 * r.h.tick()
+	if slices.Contains(c.Abilities, AbilityRestart) {
+		limit *= 3 // a broker takes most of a minute to start on a machine that does other work
+	}
 	if c.Tier == Nightly {
 		limit *= 60 // a million connections take most of an hour on a machine that does other work
 	}
