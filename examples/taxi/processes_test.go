@@ -202,7 +202,7 @@ func TestABrokerThatIsKilledLosesNoAcceptedOrder(t *testing.T) {
 			b := kind.Own(t)
 			w := wire{profile, []string{"TAXI_" + strings.ToUpper(profile) + "_URL=" + b.URL()}, true}
 			services(t, w)
-			r := rides(t, w, "-rides", "300", "-patience", "240s")
+			r := rides(t, w, "-rides", "300", "-patience", "400s")
 			var once sync.Once
 			for r.lines.Scan() {
 				if strings.Contains(r.lines.Text(), "has arrived") { // rides are under way

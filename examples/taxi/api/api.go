@@ -145,5 +145,9 @@ var (
 	Dispatch = contract.NewService("dispatch", Bids, Assigned)
 )
 
+// Patient handles again what failed, for about five minutes, before it becomes a dead letter: somebody waits in the
+// rain, and a broker that was killed, with all services in its wake, takes its time.
+func Patient() transport.BindOption { return transport.WithRetry(33, time.Second, 10*time.Second) }
+
 // A Log takes the timeline of a ride: who did what, in which style.
 type Log func(service, style, format string, args ...any)

@@ -27,7 +27,7 @@ func Start(ctx context.Context, bus contract.Bus, log api.Log) error {
 		}
 		log("dispatch", "publish/subscribe", "trip %s is %s's", in.Trip, best.Driver)
 		return assigned.Publish(ctx, &api.TripAssigned{Trip: in.Trip, Bid: *best})
-	}, transport.WithGroup("dispatch"), transport.WithConcurrency(16))
+	}, transport.WithGroup("dispatch"), transport.WithConcurrency(16), api.Patient())
 	return err
 }
 

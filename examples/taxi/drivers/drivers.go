@@ -41,6 +41,6 @@ func (d driver) start(ctx context.Context, bus contract.Bus, log api.Log) error 
 		}
 		log("drivers", "notification", "%s has driven trip %s", d.name, in.Trip)
 		return finish.Send(ctx, &api.TripFinished{Trip: in.Trip, Driver: d.name, Cents: in.Bid.Cents})
-	}, transport.WithGroup(d.name), transport.WithConcurrency(16)) // a group, so that a broker keeps a trip for the driver whose phone is off
+	}, transport.WithGroup(d.name), transport.WithConcurrency(16), api.Patient()) // a group, so that a broker keeps a trip for the driver whose phone is off
 	return err
 }

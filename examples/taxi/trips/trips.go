@@ -36,10 +36,10 @@ func Start(ctx context.Context, bus contract.Bus, log api.Log) error {
 		created: api.Created.On(bus), completed: api.Completed.On(bus), declined: api.Declined.On(bus),
 		log: log, trips: map[string]trip{},
 	}
-	if _, err := api.Finish.Handle(ctx, bus, s.finish); err != nil {
+	if _, err := api.Finish.Handle(ctx, bus, s.finish, api.Patient()); err != nil {
 		return err
 	}
-	_, err := api.Pickup.Handle(ctx, bus, s.pickup)
+	_, err := api.Pickup.Handle(ctx, bus, s.pickup, api.Patient())
 	return err
 }
 
