@@ -110,7 +110,7 @@ func open(ctx context.Context, s transport.Setup, by dial) (transport.Adapter, e
 	a.health.init(a)
 	if a.client, err = a.newClient(a.producerOptions()...); err == nil {
 		a.admin = kadm.NewClient(a.client)
-		err = a.client.Ping(ctx)
+		err = a.ping(ctx)
 	}
 	if err != nil {
 		err = a.failure(ctx, err)
@@ -118,6 +118,7 @@ func open(ctx context.Context, s transport.Setup, by dial) (transport.Adapter, e
 		if a.client != nil {
 			a.client.Close()
 		}
+		a.work.Wait()
 		return nil, err
 	}
 	a.spawn(a.health.watch)
@@ -127,7 +128,31 @@ func open(ctx context.Context, s transport.Setup, by dial) (transport.Adapter, e
 func (a *adapter) Features() transport.Features { return features() }
 
 // Ping asks a broker who is in the cluster.
-func (a *adapter) Ping(ctx context.Context) error { return a.failure(ctx, a.client.Ping(ctx)) }
+func (a *adapter) Ping(ctx context.Context) error {
+	if !a.enter() {
+		return transport.ErrClosed
+	}
+	defer a.work.Done()
+	return a.failure(ctx, a.ping(ctx))
+}
+
+func (a *adapter) ping(ctx context.Context) error {
+	return a.await(ctx, func() error { return a.client.Ping(ctx) })
+}
+
+// await returns what f does, or the error of ctx when that ends first: what the client asks while it opens
+// a connection (kgo's brokerCxn.init) waits for an answer ten seconds, whatever ctx says. f then ends later, at
+// the latest with the client. Its caller counts as work, or no Close can come yet.
+func (a *adapter) await(ctx context.Context, f func() error) error {
+	done := make(chan error, 1) // written once by f's goroutine, read here
+	a.work.Go(func() { done <- f() })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // newClient makes a client with what all of them have in common.
 func (a *adapter) newClient(more ...kgo.Opt) (*kgo.Client, error) {
@@ -175,15 +200,16 @@ func (a *adapter) enter() bool {
 	return true
 }
 
-// spawn runs f on a goroutine that Close waits for, unless Close was called.
-func (a *adapter) spawn(f func()) {
+// spawn runs f on a goroutine that Close waits for, and reports whether it does: not once Close was called.
+func (a *adapter) spawn(f func()) bool {
 	if !a.enter() {
-		return
+		return false
 	}
 	go func() { // Close waits for it
 		defer a.work.Done()
 		f()
 	}()
+	return true
 }
 
 // register takes a new binding, unless Close was called.

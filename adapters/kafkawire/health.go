@@ -76,5 +76,5 @@ func (h *health) watch() {
 func (h *health) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	return h.a.client.Ping(ctx)
+	return h.a.ping(ctx)
 }

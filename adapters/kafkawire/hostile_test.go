@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -174,6 +175,20 @@ func TestAForeignRecordOfManyHeadersIsDeliveredWithTheFirst(t *testing.T) {
 	}
 	if got := s.Next(t).Envelope().Header.Len(); got < 64 || got > 100 {
 		t.Errorf("%d header fields arrived", got)
+	}
+}
+
+func TestAReplyTopicWithoutPartitionsIsAnError(t *testing.T) {
+	c := fake(t)
+	a := openAdapter(t, fakeURL(c))
+	defer brokertest.CloseAdapter(t, a)
+	c.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return req.ResponseKind(), nil, true
+	})
+	_, err := a.Bind(brokertest.Context(t), transport.Binding{Kind: transport.KindReply, Credit: 1, Concurrency: 1}, brokertest.NewSink())
+	if !errors.Is(err, transport.CodeUnavailable) || !strings.Contains(err.Error(), "no partition") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -58,7 +58,11 @@ func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.
 	defer cancel()
 	defer context.AfterFunc(a.base, cancel)()
 	bound := &binding{a: a, bind: b, sink: sink, polled: make(chan struct{}), ended: make(chan struct{})}
-	opts, err := bound.options(ctx)
+	var opts []kgo.Opt
+	err := a.await(ctx, func() (err error) {
+		opts, err = bound.options(ctx)
+		return err
+	})
 	if err == nil {
 		err = bound.run(opts)
 	}
@@ -72,7 +76,7 @@ func (a *adapter) Bind(ctx context.Context, b transport.Binding, sink transport.
 		err = a.register(bound)
 	}
 	if err != nil {
-		bound.close()
+		a.work.Go(bound.close) // it says goodbye to a broker that may be silent
 		return nil, a.failure(ctx, err)
 	}
 	return bound, nil
@@ -120,6 +124,9 @@ func (b *binding) replyOptions(ctx context.Context) ([]kgo.Opt, error) {
 	ends, err := b.a.topics.ends(ctx, topic)
 	if err != nil {
 		return nil, err
+	}
+	if len(ends[topic]) == 0 {
+		return nil, transport.CodeUnavailable.Errorf("Kafka tells of no partition of topic %q, where replies are to come", topic)
 	}
 	n, err := rand.Int(rand.Reader, big.NewInt(int64(len(ends[topic]))))
 	if err != nil {

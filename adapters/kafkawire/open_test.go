@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -85,6 +86,23 @@ func TestOpenFailsFastWhenNobodyAnswers(t *testing.T) {
 	var e *transport.Error
 	if !errors.As(err, &e) || e.Code != transport.CodeUnavailable || time.Since(start) > 5*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(start))
+	}
+}
+
+// A broker that takes a connection and says nothing holds the client's first question for ten seconds.
+func TestOpenEndsWithItsCtxWhereTheBrokerIsSilent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts by itself, and nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	u, _ := url.Parse("kafka://" + l.Addr().String())
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = Factory().Open(ctx, transport.Setup{URL: u, Logger: slog.New(slog.DiscardHandler), Connected: func(error) {}})
+	if d := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || d > 5*time.Second {
+		t.Errorf("got %v after %v", err, d)
 	}
 }
 

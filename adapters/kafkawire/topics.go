@@ -17,6 +17,7 @@ const (
 	replyRetention  = 10 * time.Minute // replies that nobody reads any more go then
 	brokerBatch     = 1000012          // Kafka's default of max.message.bytes
 	largestBatch    = "max.message.bytes"
+	creationTime    = 30 * time.Second // for a cluster to create a topic, before whoever still wants it asks again
 )
 
 // topics knows which Kafka topics exist, and creates those that do not.
@@ -27,50 +28,54 @@ type topics struct {
 	known map[string]*creation
 }
 
-// A creation is one topic on its way; done is closed by whoever makes it, after err and batch are set.
+// A creation is one topic on its way; err and batch are set before done is closed.
 type creation struct {
-	done  chan struct{}
+	done  chan struct{} // closed by make, read by ensure
 	err   error
 	batch int32 // bytes of the largest record batch that the topic takes
 }
 
 func (t *topics) init(a *adapter) { t.a, t.known = a, make(map[string]*creation) }
 
-// ensure returns once the topic exists. One caller creates it; the others wait
-// for that one, and take over when it fails.
+// ensure returns once the topic exists, or at ctx's end. The first who asks has it created, for all: its
+// creation goes on when that one gives up.
 func (t *topics) ensure(ctx context.Context, topic string) error {
-	for {
-		t.mu.Lock()
-		c, found := t.known[topic]
-		if !found {
-			c = &creation{done: make(chan struct{})}
-			t.known[topic] = c
-		}
-		t.mu.Unlock()
-		if !found {
-			return t.make(ctx, topic, c)
-		}
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if c.err == nil {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	c := t.creation(topic)
+	if c == nil {
+		return transport.ErrClosed
+	}
+	select {
+	case <-c.done:
+		return t.a.failure(ctx, c.err)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
-func (t *topics) make(ctx context.Context, topic string, c *creation) error {
+// creation is that of topic, begun when there is none; nil after Close.
+func (t *topics) creation(topic string) *creation {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.known[topic]
+	if c != nil {
+		return c
+	}
+	c = &creation{done: make(chan struct{})}
+	if !t.a.spawn(func() { t.make(topic, c) }) {
+		return nil
+	}
+	t.known[topic] = c
+	return c
+}
+
+func (t *topics) make(topic string, c *creation) {
+	ctx, cancel := context.WithTimeout(t.a.base, creationTime)
+	defer cancel()
 	c.batch, c.err = t.create(ctx, topic)
 	if c.err != nil {
 		t.forget(topic)
 	}
 	close(c.done)
-	return t.a.failure(ctx, c.err)
 }
 
 // forget makes the next ensure look again, as after the topic was deleted.
