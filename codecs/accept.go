@@ -15,6 +15,11 @@ import (
 // then the first of NewRegistry. It reports false when nothing fits, an empty list
 // included: the caller then keeps to the codec of the request or of the route.
 func (r *Registry) Accept(accept ...string) (Codec, bool) {
+	if len(accept) == 1 {
+		if c := r.byType[accept[0]]; c != nil && c.ContentType() == accept[0] {
+			return c, true // the one type that is wanted is written so
+		}
+	}
 	ranges := parseAccept(accept)
 	var best Codec
 	var by mediaRange

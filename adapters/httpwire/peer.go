@@ -89,8 +89,12 @@ type response struct {
 
 // under makes the response end a lease when it is closed.
 func (r *response) under(l lease) {
-	if wait := retryAfter(r.Header); wait > 0 && r.StatusCode == http.StatusServiceUnavailable && r.Header.Get(codeField) == "" {
-		l.Avoid(wait) // a server in trouble, or a proxy for it; a handler's own error says nothing of others
+	var wait time.Duration
+	if r.StatusCode == http.StatusServiceUnavailable && r.Header.Get(codeField) == "" {
+		wait = retryAfter(r.Header) // a server in trouble, or a proxy for it; a handler's own error says nothing of others
+	}
+	if wait > 0 {
+		l.Avoid(wait)
 	} else {
 		l.Answered()
 	}

@@ -9,15 +9,34 @@ import (
 	"github.com/polywire/polywire/transport"
 )
 
-// Fields that on REST are HTTP's own, and in a message the application's.
 const (
-	etag        = "Etag"
-	location    = "Location"
-	ifMatch     = "If-Match"
-	ifNoneMatch = "If-None-Match"
 	prefer      = "Prefer"
 	respondSoon = "respond-async" // of prefer: the answer is not waited for (RFC 7240)
 )
+
+// A nativeField is on REST HTTP's own, by this name, and in a message the application's.
+type nativeField string
+
+const (
+	etag        nativeField = "Etag"
+	location    nativeField = "Location"
+	ifMatch     nativeField = "If-Match"
+	ifNoneMatch nativeField = "If-None-Match"
+)
+
+// key is the name in a message.
+func (f nativeField) key() string {
+	switch f {
+	case etag:
+		return "etag"
+	case location:
+		return "location"
+	case ifMatch:
+		return "if-match"
+	default:
+		return "if-none-match"
+	}
+}
 
 // A restTable holds the rules by which destinations are verbs and paths.
 type restTable struct {
@@ -78,12 +97,11 @@ func reservedPath(path string) bool {
 }
 
 // takeNative reads the fields that on REST are HTTP's own.
-func takeNative(values func(name string) []string, e *transport.Envelope, names ...string) {
-	for _, name := range names {
-		key := strings.ToLower(name)
-		e.Header.Del(key) // also what came in the list
-		if v := strings.Join(values(name), ", "); v != "" {
-			e.SetField(key, v) // what is no valid field is left out
+func takeNative(values func(name string) []string, e *transport.Envelope, fields ...nativeField) {
+	for _, f := range fields {
+		e.Header.Del(f.key()) // also what came in the list
+		if v := strings.Join(values(string(f)), ", "); v != "" {
+			e.SetField(f.key(), v) // what is no valid field is left out
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (c *cors) allow(h http.Header, origin string) {
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", strings.Join([]string{
-		etag, location, "Retry-After", "Preference-Applied", codeField, reasonField, headerList, streamField,
+		string(etag), string(location), "Retry-After", "Preference-Applied", codeField, reasonField, headerList, streamField,
 	}, ", "))
 	if c.credentials {
 		h.Set("Access-Control-Allow-Credentials", "true")

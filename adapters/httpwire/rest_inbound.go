@@ -121,23 +121,22 @@ func (v *visit) restSend(ctx context.Context, e *transport.Envelope) error {
 // restReply answers with what the handler of e returned.
 func (v *visit) restReply(e, reply *transport.Envelope) {
 	h := v.w.Header()
-	own := *reply // its header is cut below
-	own.Header = reply.Header.Clone()
+	own := *reply
+	own.ID, own.Responder, own.Time, own.Timeout = "", "", time.Time{}, 0 // as of any request
 	tag := v.putNative(&own, etag)
 	place := v.putNative(&own, location)
 	if !ofOurs(v.r.Header) { // a stranger has no use for what ours tell each other
-		own.ID, own.Source, own.Responder, own.CorrelationID, own.Timeout = "", "", "", "", 0
-		own.Time = time.Time{}
+		own.Source, own.CorrelationID = "", ""
 	}
 	status, body := encodeReply(h, &own)
 	switch {
 	case own.Err != nil:
 		status, body = v.restError(e, own.Err)
-	case v.reads() && matches(e.Header.Get("if-none-match"), tag):
+	case v.reads() && matches(e.Header.Get(ifNoneMatch.key()), tag):
 		status, body = http.StatusNotModified, nil
 		h.Del(contentType)
 	case v.reads() && !accepts(v.r.Header.Values(accept), own.ContentType):
-		h.Del(etag) // of what is not sent
+		h.Del(string(etag)) // of what is not sent
 		status, body = v.restError(e, unacceptable(own.ContentType))
 	case place != "" && !v.reads():
 		status = http.StatusCreated
@@ -159,14 +158,14 @@ func (v *visit) restReply(e, reply *transport.Envelope) {
 func (v *visit) reads() bool { return v.r.Method == http.MethodGet || v.r.Method == http.MethodHead }
 
 // putNative moves a field of e to where HTTP has it, and returns its value; a value that HTTP cannot carry stays.
-func (v *visit) putNative(e *transport.Envelope, name string) string {
-	key := strings.ToLower(name)
-	value := e.Header.Get(key)
-	if !fieldtext.Plain(value) || name == etag && !isTag(value) {
+func (v *visit) putNative(e *transport.Envelope, f nativeField) string {
+	value := e.Header.Get(f.key())
+	if !fieldtext.Plain(value) || f == etag && !isTag(value) {
 		return ""
 	}
-	e.Header.Del(key)
-	v.w.Header()[name] = []string{value}
+	e.Header = e.Header.Clone() // whose it was has it whole
+	e.Header.Del(f.key())
+	v.w.Header()[string(f)] = []string{value}
 	return value
 }
 
@@ -179,7 +178,7 @@ func isTag(s string) bool {
 // restError is an error as REST tells it: what a condition of the request forbids is 412, and media types have statuses of their own.
 func (v *visit) restError(e *transport.Envelope, failed *transport.Error) (int, []byte) {
 	h, status := v.w.Header(), httpstatus.Of(failed.Code)
-	conditional := e.Header.Has("if-match") || e.Header.Has("if-none-match")
+	conditional := e.Header.Has(ifMatch.key()) || e.Header.Has(ifNoneMatch.key())
 	if conditional && (failed.Code == transport.CodeFailedPrecondition || failed.Code == transport.CodeAborted) {
 		status = http.StatusPreconditionFailed
 	}

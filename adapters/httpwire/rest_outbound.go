@@ -38,13 +38,14 @@ func (a *adapter) restOutgoing(path string, e *transport.Envelope) (*outgoing, e
 		return nil, invalid("%w", err)
 	}
 	own := *e
-	own.Params, own.Header = nil, e.Header.Clone() // params are in target
+	own.Params = nil // they are in target
 	o := newOutgoing(rule.Verb(), target, e)
 	o.rest = true
-	for _, name := range [...]string{ifMatch, ifNoneMatch} {
-		if v := own.Header.Get(strings.ToLower(name)); fieldtext.Plain(v) {
-			own.Header.Del(strings.ToLower(name))
-			o.set(name, v)
+	for _, f := range [...]nativeField{ifMatch, ifNoneMatch} {
+		if v := own.Header.Get(f.key()); fieldtext.Plain(v) {
+			own.Header = own.Header.Clone() // e's is the caller's
+			own.Header.Del(f.key())
+			o.set(string(f), v)
 		}
 	}
 	if own.Accept == "" {

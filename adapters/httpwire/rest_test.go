@@ -405,7 +405,7 @@ func FuzzDecodeREST(f *testing.F) {
 	f.Add(404, "application/problem+json", []byte(`{"title":"a","detail":"b"}`), "3", `"x"`)
 	f.Add(200, "text/plain", []byte("x"), "", "W/\"\x01\"")
 	f.Fuzz(func(t *testing.T, status int, media string, body []byte, retry, tag string) {
-		h := http.Header{contentType: {media}, "Retry-After": {retry}, etag: {tag}, location: {tag}}
+		h := http.Header{contentType: {media}, "Retry-After": {retry}, string(etag): {tag}, string(location): {tag}}
 		e, err := decodeREST(h, status, body)
 		switch {
 		case err != nil:

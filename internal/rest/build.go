@@ -3,7 +3,6 @@ package rest
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 // Errors name the param, never its value.
 func (r *Rule) Build(params url.Values) (string, error) {
 	var b strings.Builder
+	b.Grow(r.length(params))
 	for i := 0; i < len(r.segments); {
 		s := r.segments[i]
 		if s.of < 0 {
@@ -41,6 +41,17 @@ func (r *Rule) Build(params url.Values) (string, error) {
 		return "", err
 	}
 	return b.String(), nil
+}
+
+// length is about how long what Build writes will be.
+func (r *Rule) length(params url.Values) int {
+	n := len(r.text) + 16 // a few bytes to escape
+	for _, values := range params {
+		for _, v := range values {
+			n += len(v) + 2
+		}
+	}
+	return min(n, maxPath)
 }
 
 // span counts the segments of the variable that begins at i.
@@ -84,15 +95,12 @@ func (r *Rule) buildVar(b *strings.Builder, places []segment, values []string) e
 }
 
 func (r *Rule) buildQuery(b *strings.Builder, params url.Values) error {
-	names := slices.Clone(r.query)
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		switch {
-		case slices.Contains(r.vars, name) || slices.Contains(r.query, name):
-		case r.anyQuery:
-			names = append(names, name)
-		default:
-			return fmt.Errorf("param %.64q has no place in %q: add it to the query, as ?%.64s, or take it out", name, r.text, name)
+	names := r.query
+	if others := r.others(params); len(others) > 0 {
+		if !r.anyQuery {
+			return fmt.Errorf("param %.64q has no place in %q: add it to the query, as ?%.64s, or take it out", others[0], r.text, others[0])
 		}
+		names = slices.Concat(names, others)
 	}
 	separator := byte('?')
 	for _, name := range names {
@@ -108,6 +116,17 @@ func (r *Rule) buildQuery(b *strings.Builder, params url.Values) error {
 		}
 	}
 	return nil
+}
+
+// others are the names of params that r does not say, sorted.
+func (r *Rule) others(params url.Values) (names []string) {
+	for name := range params {
+		if !slices.Contains(r.vars, name) && !slices.Contains(r.query, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 var errNoText = errors.New("the value is no UTF-8 without control characters")
