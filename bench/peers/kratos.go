@@ -32,20 +32,26 @@ type kratosHTTP struct {
 }
 
 func openKratosHTTP(ctx context.Context, reply []byte) (requester, error) {
+	return openKratos(ctx, func(r *kratoshttp.Router) {
+		r.POST(quotePath[1:], func(c kratoshttp.Context) error {
+			var in wrapperspb.BytesValue
+			if err := c.Bind(&in); err != nil {
+				return err
+			}
+			h := c.Middleware(func(context.Context, any) (any, error) { return wrapperspb.Bytes(answer(reply, in.Value)), nil })
+			out, err := h(c, &in)
+			if err != nil {
+				return err
+			}
+			return c.Result(http.StatusOK, out)
+		})
+	})
+}
+
+func openKratos(ctx context.Context, route func(*kratoshttp.Router)) (*kratosHTTP, error) {
 	quiet()
 	k := &kratosHTTP{server: kratoshttp.NewServer(kratoshttp.Address("127.0.0.1:0")), served: make(chan error, 1)}
-	k.server.Route("/").POST(quotePath[1:], func(c kratoshttp.Context) error {
-		var in wrapperspb.BytesValue
-		if err := c.Bind(&in); err != nil {
-			return err
-		}
-		h := c.Middleware(func(context.Context, any) (any, error) { return wrapperspb.Bytes(answer(reply, in.Value)), nil })
-		out, err := h(c, &in)
-		if err != nil {
-			return err
-		}
-		return c.Result(http.StatusOK, out)
-	})
+	route(k.server.Route("/"))
 	at, err := k.server.Endpoint()
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 func wireLines() []line {
 	var out []line
 	for _, callers := range []int{1, 64} {
-		out = append(out, postLine(callers), unaryLine(callers))
+		out = append(out, postLine(callers), restLine(callers), unaryLine(callers))
 	}
 	for _, subscribers := range []int{1, 16} {
 		l := line{
@@ -49,6 +49,19 @@ func postLine(callers int) line {
 			requests("yarpc", yarpcPostKind, openYARPCHTTP, small, callers),
 		},
 		goals: append([]goal{{ratio, nethttpName, 1.1}}, ahead("connect-v1", connect2Name, "kratos", "yarpc")...),
+	}
+}
+
+func restLine(callers int) line {
+	return line{
+		name: "REST", params: []param{{"callers", strconv.Itoa(callers)}}, each: 1,
+		title: fmt.Sprintf("a typed Request of 128 B as PUT %s?%s over HTTP/1.1, reply likewise, %d at a time", pricePath, seatsKey, callers),
+		entries: []entry{
+			requests(oursName, ownRESTKind, openREST, small, callers),
+			requests(muxName, muxRESTKind, openMuxREST, small, callers),
+			requests("kratos", kratosRESTKind, openKratosREST, small, callers),
+		},
+		goals: append([]goal{{ratio, muxName, 1.1}}, ahead("kratos")...),
 	}
 }
 
