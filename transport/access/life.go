@@ -29,7 +29,8 @@ type Claim struct {
 }
 
 // Life returns a ctx for the stream that c opened. It ends with c's identity, and once a policy that
-// is [Revised] no longer lets c in; Ended then tells why. The caller calls the func when the stream has ended.
+// is [Revised] no longer lets c in; Ended then tells why. The caller calls the func when the stream has ended. That of
+// a gate's last stream waits until nobody is asked about it any more.
 func (g *Gate) Life(ctx context.Context, c Claim) (context.Context, context.CancelFunc) {
 	if !g.Bounds(c.Peer) {
 		return context.WithCancel(ctx)
@@ -45,8 +46,8 @@ func (g *Gate) Life(ctx context.Context, c Claim) (context.Context, context.Canc
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	g.watch.enter(s)
 	return s.ctx, func() {
+		s.end(nil) // also what is asked about s now
 		g.watch.leave(s)
-		s.end(nil)
 		stop()
 	}
 }
@@ -77,16 +78,17 @@ func (g *Gate) Ended(ctx context.Context) error {
 }
 
 // A watch ends streams that a changed policy no longer lets in. One timer serves all of a gate's
-// streams, while there are some.
+// streams, while there are some; whoever leaves last stops it, or waits for the look that it began.
 type watch struct {
 	g       *Gate
 	revised []Revised // what of the policy tells that it has changed
 
-	mu      sync.Mutex // guards the fields below
-	stays   map[*stay]struct{}
-	due     map[*stay]struct{} // those to ask about
-	running bool               // the timer is set, or look runs
-	seen    uint64             // the sum of revisions at the last look
+	mu     sync.Mutex // guards the fields below
+	stays  map[*stay]struct{}
+	due    map[*stay]struct{} // those to ask about
+	timer  *time.Timer        // begins the next look
+	looked chan struct{}      // closed at the end of that; nil while the timer is not set and look does not run
+	seen   uint64             // the sum of revisions at the last look
 }
 
 // A stay is a stream that was let in.
@@ -105,17 +107,37 @@ func (w *watch) enter(s *stay) {
 		w.stays, w.due = map[*stay]struct{}{}, map[*stay]struct{}{}
 	}
 	w.stays[s], w.due[s] = struct{}{}, struct{}{}
-	if !w.running {
-		w.running = true
-		time.AfterFunc(lookEvery, w.look)
+	if w.looked == nil {
+		w.lookLater()
 	}
 }
 
 func (w *watch) leave(s *stay) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	delete(w.stays, s)
 	delete(w.due, s)
+	var looked <-chan struct{}
+	switch {
+	case len(w.stays) > 0 || w.looked == nil:
+	case w.timer.Stop():
+		w.looked = nil
+	default:
+		looked = w.looked
+	}
+	w.mu.Unlock()
+	if looked != nil {
+		<-looked
+	}
+}
+
+// lookLater sets the timer. mu is held.
+func (w *watch) lookLater() {
+	looked := make(chan struct{})
+	w.looked = looked
+	w.timer = time.AfterFunc(lookEvery, func() {
+		defer close(looked)
+		w.look()
+	})
 }
 
 // look asks about those that are due, for no longer than askTime, and comes back until no stream is left.
@@ -135,8 +157,8 @@ func (w *watch) look() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running = len(w.stays) > 0; w.running {
-		time.AfterFunc(lookEvery, w.look)
+	if w.looked = nil; len(w.stays) > 0 {
+		w.lookLater()
 	}
 }
 

@@ -178,3 +178,36 @@ func TestAStreamOfATokenThatIsGoneEnds(t *testing.T) {
 		t.Errorf("without a file: the stream ended with %v", err)
 	}
 }
+
+// A slow policy takes a moment to notice that nobody waits for its answer about a stream.
+type slow struct {
+	changing
+	asking, over atomic.Bool
+}
+
+func (s *slow) Authenticate(ctx context.Context, e access.Evidence) (*access.Identity, error) {
+	id, err := s.changing.Authenticate(ctx, e)
+	if s.asked.Load() > 1 {
+		s.asking.Store(true)
+		<-ctx.Done()
+		time.Sleep(time.Millisecond) // of the fake clock
+		s.over.Store(true)
+	}
+	return id, err
+}
+
+func TestTheLastStreamWaitsForWhoIsAskedAboutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{}
+		gate := access.NewGate(access.Policy{Authenticator: s, Authorizer: s}, nil)
+		_, end := opened(t, gate, "anna")
+		time.Sleep(1500 * time.Millisecond) // of the fake clock
+		if !s.asking.Load() {
+			t.Fatal("nobody was asked")
+		}
+		end()
+		if !s.over.Load() {
+			t.Error("the question goes on when the stream has ended")
+		}
+	})
+}
