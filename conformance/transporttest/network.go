@@ -141,7 +141,7 @@ func corruption(n int) func(context.Context, *Env) error {
 		e.Handle(ctx, server, dest, echo)
 		c := &corrupter{e, dest}
 		whole := e.Proxy(ctx, nil)
-		if err := c.exchange(ctx, whole, "whole"); err != nil {
+		if err := c.exchange(ctx, whole, "whole", e.Patience); err != nil {
 			return fmt.Errorf("with nothing changed: %w", err)
 		}
 		t := whole.Traffic()
@@ -187,27 +187,28 @@ func (c *corrupter) corrupt(ctx context.Context, d faultproxy.Direction, f fault
 	}
 	defer func() { _ = p.Close() }()
 	p.Trap(d, f)
+	deadline := 5 * c.e.Tick
 	start := time.Now()
-	err = c.exchange(ctx, p, fmt.Sprintf("%v %d", d, f.At))
+	err = c.exchange(ctx, p, fmt.Sprintf("%v %d", d, f.At), deadline)
 	var te *transport.Error
 	if err != nil && !errors.As(err, &te) {
 		c.e.Errorf("byte %d %v changed: got %v (%T), want a *transport.Error", f.At, d, err, err)
 	}
 	if took := time.Since(start); took > c.e.Patience {
-		c.e.Errorf("byte %d %v changed: it took %v, want an end by the deadline of %v", f.At, d, took, 5*c.e.Tick)
+		c.e.Errorf("byte %d %v changed: it took %v, want an end by the deadline of %v", f.At, d, took, deadline)
 	}
 }
 
-// exchange opens a client and makes a request, within a short deadline each.
-func (c *corrupter) exchange(ctx context.Context, p *faultproxy.Proxy, body string) error {
-	opening, cancel := context.WithTimeout(ctx, 5*c.e.Tick)
+// exchange opens a client and makes a request, by deadline each.
+func (c *corrupter) exchange(ctx context.Context, p *faultproxy.Proxy, body string, deadline time.Duration) error {
+	opening, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	raw, err := c.e.h.Via(opening, p.Addr())
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	short, cancel := context.WithTimeout(ctx, 5*c.e.Tick)
+	short, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	reply, err := c.e.h.dress(raw).Request(short, &transport.Message{Destination: c.dest, Body: []byte(body)})
 	if err == nil && c.e.h.Sealed && string(reply.Body) != body {
