@@ -120,29 +120,40 @@ func (p *pipe) run() {
 	defer func() { _ = p.Conn.Close() }() // frees the library's reader
 	var spare []byte
 	for range p.wake {
-		for {
-			p.mu.Lock()
-			batch, closed := p.out, p.closed
-			p.out = spare[:0]
-			p.mu.Unlock()
-			if len(batch) == 0 {
-				if closed {
-					p.finish(net.ErrClosed)
-					return
-				}
-				spare = batch
-				break
-			}
-			if _, err := p.Conn.Write(batch); err != nil {
-				p.finish(err)
-				return
-			}
-			p.advance(len(batch))
-			if spare = batch; cap(batch) > keepBuffer {
-				spare = nil
-			}
+		if err := p.drain(&spare); err != nil {
+			p.finish(err)
+			return
 		}
 	}
+}
+
+// drain writes until nothing waits. spare is the room of the last batch, for the next one.
+func (p *pipe) drain(spare *[]byte) error {
+	for {
+		batch, closed := p.take(*spare)
+		switch {
+		case len(batch) == 0 && closed:
+			return net.ErrClosed
+		case len(batch) == 0:
+			*spare = batch
+			return nil
+		}
+		if _, err := p.Conn.Write(batch); err != nil {
+			return err
+		}
+		p.advance(len(batch))
+		if *spare = batch; cap(batch) > keepBuffer {
+			*spare = nil
+		}
+	}
+}
+
+// take is what waits, and leaves room for more in its place.
+func (p *pipe) take(room []byte) (batch []byte, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch, p.out = p.out, room[:0]
+	return batch, p.closed
 }
 
 func (p *pipe) advance(n int) {
