@@ -31,7 +31,7 @@ type Outage struct {
 
 // LosesNothing fails the test unless all that was accepted is handled, in the order of its key.
 func (o *Outage) LosesNothing(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	o.handled, o.order = map[string]int{}, map[string]int{}
 	handler := func(_ context.Context, m *transport.Message) (*transport.Message, error) {

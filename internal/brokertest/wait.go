@@ -9,7 +9,7 @@ import (
 )
 
 // Patience bounds what a test waits for; nothing waits that long when it passes.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // Context ends with the test or its patience.
 func Context(t testing.TB) context.Context {
@@ -38,10 +38,10 @@ func Receive[T any](t testing.TB, c <-chan T) (v T) {
 	return v
 }
 
-// WaitUntil waits for what nothing tells of, at most a minute.
+// WaitUntil waits for what nothing tells of, at most three minutes.
 func WaitUntil(t testing.TB, ok func() bool) {
 	t.Helper()
-	limit := time.Now().Add(time.Minute)
+	limit := time.Now().Add(3 * time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
