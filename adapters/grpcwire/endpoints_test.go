@@ -4,39 +4,18 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/url"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/endpoints"
 )
 
-// A directory is a resolver whose answer a test changes.
-type directory struct {
-	mu      sync.Mutex // guards the fields below
-	list    []endpoints.Endpoint
-	changed chan struct{} // closed and replaced by set
-}
-
-func (d *directory) set(addresses ...string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list = nil
-	for _, a := range addresses {
-		d.list = append(d.list, endpoints.Endpoint{Address: a})
-	}
-	if d.changed != nil {
-		close(d.changed)
-	}
-	d.changed = make(chan struct{})
-}
-
-func (d *directory) Resolve(context.Context, *url.URL) (endpoints.Answer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return endpoints.Answer{Endpoints: d.list, TTL: time.Hour, Changed: d.changed}, nil
+func TestWhatLeftIsNotInUse(t *testing.T) {
+	peertest.WhatLeftIsNotInUse(t, serve(t, ""), serve(t, ""), func(d endpoints.Resolver) *transport.Conn {
+		return peertest.ClientBy(t, Factory(WithResolver("test", d)), "grpc://")
+	})
 }
 
 func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
@@ -56,8 +35,7 @@ func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := &directory{}
-	d.set(nodes[0].Addr())
+	d := peertest.NewDirectory(nodes[0].Addr())
 	client, err := transport.NewRegistry(Factory(WithResolver("test", d))).Open(t.Context(), "grpc://",
 		transport.WithService("client", transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: []string{"test:///s"}}))
 	if err != nil {
@@ -71,7 +49,7 @@ func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	d.set(nodes[1].Addr())
+	d.Set(nodes[1].Addr())
 	for limit := time.Now().Add(20 * time.Second); ; {
 		reply, err := client.Request(t.Context(), &transport.Message{Destination: "s.who"})
 		if err != nil {

@@ -78,19 +78,11 @@ const (
 	maxIdle    = 256     // connections to one endpoint that do nothing
 )
 
-// newCaller makes the caller for messages to an endpoint, which by https has to prove its name.
-func (a *adapter) newCaller(address, name string) caller {
-	return a.newCallerOf(maxCalls, address, name)
-}
-
-// newStreams makes the caller for what lasts.
-func (a *adapter) newStreams(address, name string) caller {
-	return a.newCallerOf(maxStreams, address, name)
-}
-
-func (a *adapter) newCallerOf(most int, address, name string) caller {
+// newCaller makes a caller for so many requests at once to an endpoint, which by https has to prove its name.
+// Its connections end with life.
+func (a *adapter) newCaller(life context.Context, most int, address, name string) caller {
 	if a.opts.http2 {
-		return &version2{scheme: a.opts.Scheme, Transport: a.newTransport(most, address, name)}
+		return &version2{scheme: a.opts.Scheme, Transport: a.newTransport(life, most, address, name)}
 	}
 	var secure func() *tls.Config
 	if a.trust != nil {
@@ -99,7 +91,7 @@ func (a *adapter) newCallerOf(most int, address, name string) caller {
 	dialer := &net.Dialer{Timeout: a.limits.dial}
 	return &version1{http1.Client{
 		Dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) },
-		TLS:  secure, Dialing: a.limits.body, Life: a.base,
+		TLS:  secure, Dialing: a.limits.body, Life: life,
 		Most: most, Free: maxIdle, Idle: a.idle(), Head: a.limits.headers,
 	}}
 }
@@ -112,8 +104,8 @@ func (v *version1) do(ctx context.Context, host string, o *outgoing) (*http.Resp
 	return v.Do(ctx, &http1.Request{Method: o.method, Target: o.target, Host: host, Fields: o.fields, Body: o.body})
 }
 
-// newTransport makes a client of HTTP/2 whose connections end with base.
-func (a *adapter) newTransport(most int, address, name string) *http.Transport {
+// newTransport makes a client of HTTP/2 whose connections end with life.
+func (a *adapter) newTransport(life context.Context, most int, address, name string) *http.Transport {
 	l := &a.limits
 	dialer := &net.Dialer{Timeout: l.dial}
 	protocols := new(http.Protocols)
@@ -124,7 +116,7 @@ func (a *adapter) newTransport(most int, address, name string) *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &clientConn{Conn: c, release: context.AfterFunc(a.base, func() { _ = c.Close() })}, nil
+		return &clientConn{Conn: c, release: context.AfterFunc(life, func() { _ = c.Close() })}, nil
 	}
 	return &http.Transport{
 		DialContext: dial,
@@ -150,7 +142,7 @@ func (a *adapter) newTransport(most int, address, name string) *http.Transport {
 	}
 }
 
-// A clientConn ends with its adapter, also one that was dialled for a call that gave up meanwhile.
+// A clientConn ends with its client, also one that was dialled for a call that gave up meanwhile.
 type clientConn struct {
 	net.Conn
 	release func() bool

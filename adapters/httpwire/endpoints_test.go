@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,50 +16,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polywire/polywire/internal/peertest"
 	"github.com/polywire/polywire/transport"
 	"github.com/polywire/polywire/transport/endpoints"
 )
 
-// A directory is a resolver whose answer a test changes.
-type directory struct {
-	mu      sync.Mutex // guards the fields below
-	list    []endpoints.Endpoint
-	changed chan struct{} // closed and replaced by set
-}
-
-func newDirectory(addresses ...string) *directory {
-	d := &directory{changed: make(chan struct{})}
-	d.set(addresses...)
-	return d
-}
-
-func (d *directory) set(addresses ...string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list = nil
-	for _, a := range addresses {
-		d.list = append(d.list, endpoints.Endpoint{Address: a})
-	}
-	close(d.changed)
-	d.changed = make(chan struct{})
-}
-
-func (d *directory) Resolve(context.Context, *url.URL) (endpoints.Answer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return endpoints.Answer{Endpoints: d.list, TTL: time.Hour, Changed: d.changed}, nil
-}
-
 // clientBy opens a client of service s, which d finds.
 func clientBy(t *testing.T, d endpoints.Resolver) *transport.Conn {
 	t.Helper()
-	c, err := transport.NewRegistry(Factory(WithResolver("test", d))).Open(t.Context(), "http://",
-		transport.WithService("client", transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: []string{"test:///s"}}))
-	if err != nil {
-		t.Fatal(err)
+	return peertest.ClientBy(t, Factory(WithResolver("test", d)), "http://")
+}
+
+func TestWhatLeftIsNotInUse(t *testing.T) {
+	for name, options := range map[string]string{"HTTP/1.1": "", "HTTP/2": "?http=2"} {
+		t.Run(name, func(t *testing.T) {
+			peertest.WhatLeftIsNotInUse(t, serve(t, ""), serve(t, ""), func(d endpoints.Resolver) *transport.Conn {
+				return peertest.ClientBy(t, Factory(WithResolver("test", d)), "http://"+options)
+			})
+		})
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
 }
 
 // instance serves s.x, and counts in n.
@@ -82,7 +56,7 @@ func TestEndpointsThatComeAndGoUnderLoadCostNoIdempotentRequest(t *testing.T) {
 		nodes = append(nodes, instance(t, &n[i]))
 		at = append(at, nodes[i].Addr())
 	}
-	d := newDirectory(at[0])
+	d := peertest.NewDirectory(at[0])
 	c := clientBy(t, d)
 	ctx, stop := context.WithCancel(t.Context())
 	var callers sync.WaitGroup
@@ -110,9 +84,9 @@ func TestEndpointsThatComeAndGoUnderLoadCostNoIdempotentRequest(t *testing.T) {
 		}
 	}
 	reached(0)
-	d.set(at[0], at[1])
+	d.Set(at[0], at[1])
 	reached(1)
-	d.set(at[1], at[2])
+	d.Set(at[1], at[2])
 	reached(2)
 	_ = nodes[2].Close() // it dies while it is an endpoint
 	reached(1)
@@ -146,7 +120,7 @@ func TestSubscriptionsFollowTheEndpoints(t *testing.T) {
 	var n atomic.Int64
 	one, face := serveWithin(t)
 	two := instance(t, &n)
-	d := newDirectory(one.Addr())
+	d := peertest.NewDirectory(one.Addr())
 	c := clientBy(t, d)
 	heard := make(chan string, 1000)
 	subscribe(t, c, "s.news", func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
@@ -179,9 +153,9 @@ func TestSubscriptionsFollowTheEndpoints(t *testing.T) {
 	if got := <-heard; got != "first" {
 		t.Fatalf("heard %q", got)
 	}
-	d.set(one.Addr(), two.Addr())
+	d.Set(one.Addr(), two.Addr())
 	until(two, "from the new")
-	d.set(two.Addr())
+	d.Set(two.Addr())
 	streams := func() int {
 		face.node.mu.Lock()
 		defer face.node.mu.Unlock()
@@ -242,7 +216,7 @@ func cutting(t *testing.T, seen *sync.Map) string {
 
 func TestARequestNotDeclaredIdempotentNeverRunsTwice(t *testing.T) {
 	var seen sync.Map
-	c := clientBy(t, newDirectory(cutting(t, &seen), cutting(t, &seen)))
+	c := clientBy(t, peertest.NewDirectory(cutting(t, &seen), cutting(t, &seen)))
 	lost := 0
 	for i := range 600 {
 		body := fmt.Sprint("request ", i)
@@ -293,7 +267,7 @@ func TestEndpointsAreReadFromAFileAndFromAURLsResolver(t *testing.T) {
 	}
 	table := transport.Service{Name: "s", Owns: []string{"s.>"}, Endpoints: []string{"file://" + path}}
 	byFile := openConn(t, "http://", transport.WithService("client", table))
-	byURL, err := transport.NewRegistry(Factory(WithResolver("test", newDirectory(node.Addr())))).Open(t.Context(), "http://anywhere:1?resolve=test&balance=least")
+	byURL, err := transport.NewRegistry(Factory(WithResolver("test", peertest.NewDirectory(node.Addr())))).Open(t.Context(), "http://anywhere:1?resolve=test&balance=least")
 	if err != nil {
 		t.Fatal(err)
 	}

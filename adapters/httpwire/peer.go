@@ -45,10 +45,11 @@ func newFactory(opts []Option) *factory {
 // A client is what reaches one endpoint, with connections of its own.
 type client struct {
 	a       *adapter
-	address string // host:port
-	host    string // what the endpoint is called by, where that is not the address
-	calls   caller // for messages
-	streams caller // for streams and settlements, which must not wait for calls
+	address string             // host:port
+	host    string             // what the endpoint is called by, where that is not the address
+	calls   caller             // for messages
+	streams caller             // for streams and settlements, which must not wait for calls
+	end     context.CancelFunc // cuts all of its connections
 }
 
 // homesConfig says how the table of homes reaches endpoints.
@@ -56,7 +57,7 @@ func (a *adapter) homesConfig(f *factory) homes.Config[*client] {
 	return homes.Config[*client]{
 		Rest: a.opts.Host, Service: a.setup.Service, Services: a.setup.Services, Options: a.opts.Homes,
 		Resolvers: f.resolvers, Address: a.opts.Endpoint,
-		Open: a.newPeer, Retire: (*client).closeIdle, Close: (*client).closeIdle, Changed: a.changed,
+		Open: a.newPeer, Retire: (*client).closeIdle, Close: (*client).close, Changed: a.changed,
 	}
 }
 
@@ -66,10 +67,18 @@ func (a *adapter) newPeer(e endpoints.Endpoint) *client {
 	if e.Name != "" {
 		name, host = e.Name, net.JoinHostPort(e.Name, port)
 	}
+	life, end := context.WithCancel(a.base)
 	return &client{
-		a: a, address: e.Address, host: host,
-		calls: a.newCaller(e.Address, name), streams: a.newStreams(e.Address, name),
+		a: a, address: e.Address, host: host, end: end,
+		calls: a.newCaller(life, maxCalls, e.Address, name), streams: a.newCaller(life, maxStreams, e.Address, name),
 	}
+}
+
+// close ends c, which nobody uses. Of HTTP/2 there may be a connection left on which a stream that was given up
+// is being reset, and which is not idle to net/http.
+func (c *client) close() {
+	c.closeIdle()
+	c.end()
 }
 
 // closeIdle closes connections that do nothing, and the others as they finish.
