@@ -28,8 +28,10 @@ func (s *serverStream) failed() []transport.Detail {
 	return []transport.Detail{{Type: failedMetadata, Data: b}}
 }
 
-// metadataOf takes the metadata out of details, as the header of a reply. What is no message is passed over.
+// metadataOf takes the metadata out of details, as the header of a reply. What is no message, or
+// no header, is passed over.
 func metadataOf(details []transport.Detail) (h transport.Header, rest []transport.Detail) {
+	var e transport.Envelope
 	for _, d := range details {
 		if d.Type != failedMetadata {
 			rest = append(rest, d)
@@ -38,11 +40,11 @@ func metadataOf(details []transport.Detail) (h transport.Header, rest []transpor
 		for _, pair := range stringsOf(d.Data)[1] {
 			field := stringsOf([]byte(pair))
 			if len(field[1]) == 1 && len(field[2]) <= 1 {
-				h.Add(field[1][0], strings.Join(field[2], "")) // which is left out where it is empty
+				e.SetField(field[1][0], strings.Join(field[2], "")) // which is left out where it is empty
 			}
 		}
 	}
-	return h, rest
+	return e.Header, rest
 }
 
 // stringsOf are the fields 1 and 2 of a message, which are strings or messages; none if it is no message.
