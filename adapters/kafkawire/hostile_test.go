@@ -3,6 +3,7 @@ package kafkawire
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/polywire/polywire/internal/brokertest"
 	"github.com/polywire/polywire/transport"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -189,6 +192,34 @@ func TestAReplyTopicWithoutPartitionsIsAnError(t *testing.T) {
 	_, err := a.Bind(brokertest.Context(t), transport.Binding{Kind: transport.KindReply, Credit: 1, Concurrency: 1}, brokertest.NewSink())
 	if !errors.Is(err, transport.CodeUnavailable) || !strings.Contains(err.Error(), "no partition") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestATopicIsAskedForAgainWhereItsCreationTakesLong(t *testing.T) {
+	c := fake(t)
+	a := openAdapter(t, fakeURL(c))
+	defer brokertest.CloseAdapter(t, a)
+	a.topics.patience = 50 * time.Millisecond
+	var refused atomic.Int64
+	ready := time.Now().Add(300 * time.Millisecond)
+	c.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if time.Now().After(ready) {
+			return nil, nil, false
+		}
+		refused.Add(1)
+		resp, topic := req.ResponseKind().(*kmsg.CreateTopicsResponse), kmsg.NewCreateTopicsResponseTopic()
+		topic.Topic, topic.ErrorCode = "late", kerr.NotController.Code // so the client asks again
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	if err := a.topics.ensure(brokertest.Context(t), "late"); err != nil || refused.Load() == 0 {
+		t.Errorf("got %v after %d refusals", err, refused.Load())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	if err := a.topics.ensure(ctx, "never"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without time left it gives %v", err)
 	}
 }
 

@@ -22,33 +22,41 @@ const (
 
 // topics knows which Kafka topics exist, and creates those that do not.
 type topics struct {
-	a *adapter
+	a        *adapter
+	patience time.Duration // with one creation
 
 	mu    sync.Mutex // guards the fields below
 	known map[string]*creation
 }
 
-// A creation is one topic on its way; err and batch are set before done is closed.
+// A creation is one topic on its way; the others are set before done is closed.
 type creation struct {
 	done  chan struct{} // closed by make, read by ensure
 	err   error
+	late  bool  // it was given up
 	batch int32 // bytes of the largest record batch that the topic takes
 }
 
-func (t *topics) init(a *adapter) { t.a, t.known = a, make(map[string]*creation) }
+func (t *topics) init(a *adapter) {
+	t.a, t.patience, t.known = a, creationTime, make(map[string]*creation)
+}
 
 // ensure returns once the topic exists, or at ctx's end. The first who asks has it created, for all: its
 // creation goes on when that one gives up.
 func (t *topics) ensure(ctx context.Context, topic string) error {
-	c := t.creation(topic)
-	if c == nil {
-		return transport.ErrClosed
-	}
-	select {
-	case <-c.done:
-		return t.a.failure(ctx, c.err)
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		c := t.creation(topic)
+		if c == nil {
+			return transport.ErrClosed
+		}
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !c.late {
+			return t.a.failure(ctx, c.err)
+		}
 	}
 }
 
@@ -69,10 +77,11 @@ func (t *topics) creation(topic string) *creation {
 }
 
 func (t *topics) make(topic string, c *creation) {
-	ctx, cancel := context.WithTimeout(t.a.base, creationTime)
+	ctx, cancel := context.WithTimeout(t.a.base, t.patience)
 	defer cancel()
 	c.batch, c.err = t.create(ctx, topic)
 	if c.err != nil {
+		c.late = ctx.Err() != nil && t.a.base.Err() == nil
 		t.forget(topic)
 	}
 	close(c.done)
