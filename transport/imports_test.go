@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"internal/nodeurl":           {module + "transport", module + "internal/homes", module + "internal/tlsfiles"},
 	"internal/httpstatus":        {module + "transport"},
 	"internal/tlsfiles":          {module + "transport"},
-	"internal/peertest":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/tlsfiles/tlstest", module + "internal/wireharness"},
+	"internal/peertest":          {module + "transport", module + "transport/access", module + "transport/endpoints", module + "internal/tlsfiles/tlstest", module + "internal/wireharness", module + "conformance/faultproxy"},
 	"internal/tlsfiles/tlstest":  {module + "internal/testcerts"},
 	"internal/testcerts":         {},
 	"adapters/inproc":            {module + "transport", module + "internal/"},

@@ -71,6 +71,11 @@ func TestRequestsAndSubscriptionsFollowTheEndpoints(t *testing.T) {
 	}
 }
 
+func TestAnIdempotentRequestIsAskedElsewhereWhenItsConnCloses(t *testing.T) {
+	closes, stays := serve(t, ""), serve(t, "")
+	peertest.AskedElsewhere(t, closes, stays, peertest.ClientOfAll(t, Factory(), "grpc://", closes.Addr(), stays.Addr()))
+}
+
 func TestAnIdempotentRequestIsAskedElsewhereWhenItsNodeCloses(t *testing.T) {
 	opened, err := openAdapter(t.Context(), "grpc://?listen=127.0.0.1:0")
 	if err != nil {

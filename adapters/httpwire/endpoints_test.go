@@ -37,6 +37,11 @@ func TestWhatLeftIsNotInUse(t *testing.T) {
 	}
 }
 
+func TestAnIdempotentRequestIsAskedElsewhereWhenItsNodeCloses(t *testing.T) {
+	closes, stays := serve(t, ""), serve(t, "")
+	peertest.AskedElsewhere(t, closes, stays, peertest.ClientOfAll(t, Factory(), "http://", closes.Addr(), stays.Addr()))
+}
+
 // instance serves s.x, and counts in n.
 func instance(t *testing.T, n *atomic.Int64) *transport.Conn {
 	t.Helper()

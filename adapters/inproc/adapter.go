@@ -41,7 +41,7 @@ type bound struct {
 
 // abandoner is what the router's bindings offer to a connection that closes.
 type abandoner interface {
-	Abandon(ctx context.Context) error
+	Abandon(ctx context.Context, why error) error
 }
 
 func (a *adapter) Features() transport.Features { return features(a.inline) }
@@ -83,7 +83,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	a.mu.Unlock()
 	var failed error
 	for b := range open {
-		if err := b.Bound.(abandoner).Abandon(ctx); err != nil {
+		if err := b.Bound.(abandoner).Abandon(ctx, transport.CodeUnavailable.Errorf("the handler's connection was closed before it answered")); err != nil {
 			failed = err
 		}
 	}

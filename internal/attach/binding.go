@@ -37,7 +37,7 @@ func (n *Node) Bind(ctx context.Context, spec transport.Binding, sink transport.
 		return nil, transport.ErrClosed
 	}
 	if err := b.open(ctx, from.Local); err != nil {
-		b.abandon(context.WithoutCancel(ctx))
+		b.abandon(context.WithoutCancel(ctx), err)
 		n.forget(b)
 		return nil, err
 	}
@@ -168,14 +168,16 @@ func (b *Binding) Unbind(ctx context.Context) error {
 	return err
 }
 
-// abandon ends deliveries at once, and gives up what is unsettled.
-func (b *Binding) abandon(ctx context.Context) {
+// abandon ends deliveries at once, and gives up what is unsettled: why is what callers of this process are told.
+func (b *Binding) abandon(ctx context.Context, why error) {
 	b.mu.Lock()
 	b.stopped = true
 	local := b.local
 	b.mu.Unlock()
-	if l, ok := local.(interface{ Abandon(context.Context) error }); ok {
-		_ = l.Abandon(ctx) // fails with ctx alone
+	if l, ok := local.(interface {
+		Abandon(context.Context, error) error
+	}); ok {
+		_ = l.Abandon(ctx, why) // fails with ctx alone
 	}
 	for _, r := range b.all() {
 		r.abandon(ctx)

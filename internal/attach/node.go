@@ -247,7 +247,7 @@ func (n *Node) Close(ctx context.Context) {
 		l.close()
 	}
 	for b := range bindings {
-		b.abandon(ctx)
+		b.abandon(ctx, transport.ErrClosed)
 	}
 }
 

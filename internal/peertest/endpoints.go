@@ -160,3 +160,29 @@ func (u *user) gather(whole bool) {
 		}
 	}
 }
+
+// AskedElsewhere holds that an idempotent request, whose handler's Conn is closed before it answers, is asked of another endpoint.
+func AskedElsewhere(t *testing.T, closes, stays *transport.Conn, client *transport.Conn) {
+	entered, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
+	Handle(t, closes, "s.x", func(context.Context, *transport.Message) (*transport.Message, error) {
+		close(entered)
+		<-over // whatever its ctx says
+		return nil, nil
+	})
+	Handle(t, stays, "s.x", Echo)
+	var asking sync.WaitGroup
+	for range 2 { // one of each endpoint
+		asking.Go(func() {
+			reply, err := client.Request(t.Context(), &transport.Message{Destination: "s.x", Body: []byte("x")}, transport.WithIdempotent())
+			if err != nil || string(reply.Body) != "x" {
+				t.Errorf("got %v, %v", reply, err)
+			}
+		})
+	}
+	<-entered
+	if err := closes.Close(); err != nil {
+		t.Error(err)
+	}
+	asking.Wait()
+}

@@ -106,7 +106,7 @@ func TestAGatherDoesNotWaitForSubscriptionsThatLeft(t *testing.T) {
 			}
 			switch how {
 			case "abandoned":
-				_ = b.(*bound).Abandon(t.Context())
+				_ = b.(*bound).Abandon(t.Context(), transport.CodeUnavailable.Errorf("gone"))
 			case "released":
 				_ = b.Unbind(t.Context())
 				_ = k.all()[0].Release(t.Context())

@@ -111,10 +111,8 @@ func (b *bound) ReplyAddress() string { return b.address }
 func (b *bound) Unbind(ctx context.Context) error { return b.m.leave(ctx, nil) }
 
 // Abandon is Unbind that gives up what is unsettled: it is delivered to nobody,
-// and who waits for an answer is told that it is lost.
-func (b *bound) Abandon(ctx context.Context) error {
-	return b.m.leave(ctx, transport.CodeUnavailable.Errorf("the handler's connection was closed before it answered"))
-}
+// and who waits for an answer is told why.
+func (b *bound) Abandon(ctx context.Context, why error) error { return b.m.leave(ctx, why) }
 
 // leave ends the binding. With an error its open deliveries end with that.
 func (m *member) leave(ctx context.Context, abandon error) error {

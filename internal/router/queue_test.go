@@ -408,7 +408,7 @@ func TestARequestFailsWhenItsOnlyHandlerLeavesBeforeItRan(t *testing.T) {
 				synctest.Wait()
 				switch how {
 				case "abandoned":
-					_ = b.(*bound).Abandon(t.Context())
+					_ = b.(*bound).Abandon(t.Context(), transport.CodeUnavailable.Errorf("gone"))
 				default:
 					_ = b.Unbind(t.Context())
 					_ = k.all()[0].Release(t.Context())
