@@ -168,15 +168,18 @@ func (b *Binding) Unbind(ctx context.Context) error {
 	return err
 }
 
+// abandoner is what the router's bindings offer to a node that closes.
+type abandoner interface {
+	Abandon(ctx context.Context, why error) error
+}
+
 // abandon ends deliveries at once, and gives up what is unsettled: why is what callers of this process are told.
 func (b *Binding) abandon(ctx context.Context, why error) {
 	b.mu.Lock()
 	b.stopped = true
 	local := b.local
 	b.mu.Unlock()
-	if l, ok := local.(interface {
-		Abandon(context.Context, error) error
-	}); ok {
+	if l, ok := local.(abandoner); ok {
 		_ = l.Abandon(ctx, why) // fails with ctx alone
 	}
 	for _, r := range b.all() {
