@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -290,6 +291,42 @@ func TestCloseReleasesWhatItsHandlerHadNotFinished(t *testing.T) {
 	}
 	if waiting.released != 1 || running.released != 1 || running.accepted+waiting.accepted != 0 {
 		t.Errorf("waiting released %d, running released %d, accepted %d; want 1, 1, 0", waiting.released, running.released, running.accepted+waiting.accepted)
+	}
+}
+
+func TestARequestThatCloseCutShortIsForSomebodyElseWhereItMayBe(t *testing.T) {
+	for name, test := range map[string]struct{ redelivers, idempotent, returns, givenBack bool }{
+		"may run twice":                  {redelivers: true, idempotent: true, givenBack: true},
+		"ran to its end all the same":    {redelivers: true, idempotent: true, returns: true},
+		"may not run twice":              {redelivers: true},
+		"of a system that does not keep": {idempotent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{features: transport.Features{Redelivers: test.redelivers}}
+			conn := openWire(t, w)
+			entered := make(chan struct{})
+			handle(t, conn, "x", func(ctx context.Context, _ *transport.Message) (*transport.Message, error) {
+				close(entered)
+				<-ctx.Done()
+				if test.returns {
+					return nil, nil
+				}
+				return nil, ctx.Err()
+			})
+			d := &wireDelivery{w: w, e: &transport.Envelope{ReplyAddress: "caller", Idempotent: test.idempotent, Message: transport.Message{Destination: "x"}}}
+			w.bindings["queue x"].Deliver(d)
+			<-entered
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(5 * time.Second); conn.Stats().Handling > 0 && time.Now().Before(deadline); {
+				runtime.Gosched()
+			}
+			replied, givenBack := slices.Contains(w.sent, "caller"), d.released == 1
+			if replied == test.givenBack || givenBack != test.givenBack || d.accepted+d.released != 1 {
+				t.Errorf("answered %t, accepted %d times, given back %d times; want it given back: %t, and else answered", replied, d.accepted, d.released, test.givenBack)
+			}
+		})
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 // settle answers or settles by the handler's outcome (semantics §5.1, §5.3).
 func (in *inbound) settle() {
 	switch {
+	case in.err != nil && in.b.stoppedByClose() && in.comesAgain():
+		in.release()
 	case in.wantsReply():
 		in.sendReply()
 		if !in.acceptsFirst() {
@@ -22,8 +24,6 @@ func (in *inbound) settle() {
 		return
 	case in.err == nil:
 		in.accept(time.Now())
-	case in.b.stoppedByClose():
-		in.release()
 	case codeOf(in.err).permanent():
 		in.giveUp()
 		return
@@ -36,6 +36,12 @@ func (in *inbound) settle() {
 
 // stoppedByClose: the Conn was closed under the handler, whose failure says nothing about the message.
 func (b *binding) stoppedByClose() bool { return b.conn.state.Load() >= stateClosed }
+
+// comesAgain: somebody else may still handle it once it is released. A request is one that may run twice, of
+// which the system hears only now: where it keeps none, the caller learns at once that nobody answers.
+func (in *inbound) comesAgain() bool {
+	return !in.wantsReply() || !in.acceptsFirst() && in.b.conn.features.Redelivers
+}
 
 // leave ends the delivery's time in the core.
 func (in *inbound) leave() {
