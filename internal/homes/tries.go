@@ -40,7 +40,8 @@ type Tries[C any] struct {
 	key        string
 	idempotent bool
 	tried      []*Endpoint[C]
-	round      int // of the endpoints; a second is for what may be done twice
+	round      int  // of the endpoints
+	left       bool // one of this round said that it goes away
 	declined   int
 }
 
@@ -51,7 +52,12 @@ const maxDeclined = 2
 // handler yet: each of them hears of it once, so no storm comes of that. What moves when an instance goes away or comes would spend the budget at once.
 const maxGone = 3
 
-const pauseBeforeRound = 50 * time.Millisecond
+// All endpoints are tried once more where what was lost may be done twice, and a few times, after a pause of up to twice as long each, where one
+// said that it goes away: it may be back, and on a busy machine others may have gone before they were reached.
+const (
+	maxRounds        = 6
+	pauseBeforeRound = 50 * time.Millisecond
+)
 
 // Tries begins those of one message. Messages of one key go to the same endpoint,
 // as long as the endpoints are the same.
@@ -90,19 +96,24 @@ func (t *Tries[C]) Again(ctx context.Context, l Lease[C], outcome Outcome) bool 
 		return false
 	}
 	t.tried = append(t.tried, e)
-	if t.home.set.Load().exhausted(t.tried) {
-		if outcome != Lost && outcome != Leaving || t.round > 0 { // who left may be back
-			return false
-		}
-		t.round, t.tried = t.round+1, nil
-		if !sleep(ctx, rand.N(pauseBeforeRound), nil, nil) {
-			return false
-		}
+	t.left = t.left || outcome == Leaving
+	if t.home.set.Load().exhausted(t.tried) && !t.nextRound(ctx, outcome) {
+		return false
 	}
 	if outcome != Lost && len(t.tried) <= maxGone {
 		return true
 	}
 	return t.home.budget.take()
+}
+
+// nextRound waits for the time when all endpoints may be tried again, within ctx, if there is one.
+func (t *Tries[C]) nextRound(ctx context.Context, outcome Outcome) bool {
+	if t.left && t.round >= maxRounds-1 || !t.left && (outcome != Lost || t.round > 0) {
+		return false
+	}
+	pause := pauseBeforeRound << t.round
+	t.round, t.tried, t.left = t.round+1, nil, false
+	return sleep(ctx, rand.N(pause), nil, nil)
 }
 
 func (t *Tries[C]) allowed(outcome Outcome) bool {

@@ -217,7 +217,7 @@ func TestOnlyWhatProvablyDidNothingOrMayBeDoneTwiceIsTriedAgain(t *testing.T) {
 		idempotent bool
 		want       int // tries, of three endpoints
 	}{
-		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Leaving, false, 6}, {Lost, true, 6},
+		{Answered, true, 1}, {GaveUp, true, 1}, {Lost, false, 1}, {Refused, false, 3}, {Declined, false, 3}, {Leaving, false, 3 * maxRounds}, {Lost, true, 6},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			home := (&world{}).home(t, Options{}, "a", "b", "c")
@@ -265,6 +265,46 @@ func TestAnEndpointThatGoesAwayCostsNoneOfManyMessagesInProgress(t *testing.T) {
 			t.Errorf("outcome %d: the next message goes to the endpoint that leaves", outcome)
 		}
 	}
+}
+
+func TestEndpointsOfWhichOneWasLeavingAreTriedOnceMore(t *testing.T) {
+	for name, second := range map[string]Outcome{"the other refuses": Refused, "the other has no handler yet": Declined, "the other leaves too": Leaving} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				home := (&world{}).home(t, Options{}, "a", "b")
+				n, begun := 0, time.Now()
+				tried := try(t, home, "", false, func(string) Outcome {
+					n++
+					return []Outcome{Leaving, second, Answered}[n-1]
+				})
+				if len(tried) != 3 {
+					t.Errorf("tried %v, want 3 tries", tried)
+				}
+				if waited := time.Since(begun); waited >= pauseBeforeRound {
+					t.Errorf("the second round began after %v, want less than %v", waited, pauseBeforeRound)
+				}
+			})
+		})
+	}
+}
+
+func TestRoundsEndWithTheCtx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		home := (&world{}).home(t, Options{}, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		tries, n := home.Tries("", false), 0
+		for again := true; again; n++ {
+			l, err := tries.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			again = tries.Again(ctx, l, Leaving)
+		}
+		if n == maxRounds {
+			t.Errorf("%d tries of a message whose ctx ends within the first pauses", n)
+		}
+	})
 }
 
 func TestAListOfEndpointsThatAllRefuseIsNotTriedToItsEndByEachMessage(t *testing.T) {
