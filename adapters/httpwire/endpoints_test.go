@@ -287,3 +287,37 @@ func TestEndpointsAreReadFromAFileAndFromAURLsResolver(t *testing.T) {
 		t.Errorf("a scheme that nothing resolves: %v, want what to do", err)
 	}
 }
+
+func TestARequestThatComesAsANodeStopsListeningIsAnswered(t *testing.T) {
+	node := serve(t, "")
+	address := node.Addr()
+	last, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.Close()
+	drained := make(chan error, 1)
+	go func() { drained <- node.Drain(t.Context()) }()
+	for { // a connection to it would be one more that it answers
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			_ = l.Close()
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := io.WriteString(last, "POST /send/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(last), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || !resp.Close || resp.Header.Get("Polywire-Reason") != "no-handler" {
+		t.Errorf("got %s, closing %t, %v; want 503 with the reason no-handler that closes", resp.Status, resp.Close, resp.Header)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}

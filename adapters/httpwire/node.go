@@ -28,7 +28,8 @@ type node struct {
 	closing  chan struct{} // closed by close; long answers end then
 	open     chan struct{} // holds one for each connection
 	serving  sync.WaitGroup
-	rooms    sync.Pool // of *eventRoom
+	unheard  chan struct{} // closed once every connection that the listener accepted is counted in open; by the goroutine that serves
+	rooms    sync.Pool     // of *eventRoom
 	timers   router.Timers
 	latest   atomic.Pointer[post]
 	frames   frames        // of what audiences read
@@ -44,7 +45,7 @@ type node struct {
 
 // newNode serves at l, with TLS where there is an identity.
 func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
-	n := &node{a: a, closing: make(chan struct{}), streams: map[string]*stream{}, audiences: map[*audience]struct{}{}}
+	n := &node{a: a, closing: make(chan struct{}), unheard: make(chan struct{}), streams: map[string]*stream{}, audiences: map[*audience]struct{}{}}
 	n.rooms.New = func() any { return new(eventRoom) }
 	limited := &limitListener{Listener: l, node: n, free: make(chan struct{}, a.opts.Connections), late: make(chan struct{}, maxLate)}
 	n.open = limited.free
@@ -69,7 +70,10 @@ func newNode(a *adapter, l net.Listener, identity *tls.Config) *node {
 	if identity != nil {
 		serve = func(l net.Listener) error { return n.server.ServeTLS(l, "", "") }
 	}
-	n.serving.Go(func() { _ = serve(n.listener) }) // ends with the listener
+	n.serving.Go(func() { // ends with the listener
+		defer close(n.unheard)
+		_ = serve(n.listener)
+	})
 	return n
 }
 
@@ -84,19 +88,31 @@ func (n *node) enter() bool {
 	return true
 }
 
-// lastAnswers is how long a node that listens no more answers those that it has let in.
-const lastAnswers = 250 * time.Millisecond
+// How long a node that listens no more answers those that it has let in, and tells those that stay that they are to go.
+const (
+	lastAnswers = time.Second
+	lastWords   = 250 * time.Millisecond
+)
 
 // leave ends connections with the answers that they get, so that callers go elsewhere. It goes on listening: what the
 // system has accepted for a listener that closes is reset, and the request in it with it. Those that came
-// last, and may still be at the handshake of TLS, have their answer from a node that listens no more.
+// last, and may still be at the handshake of TLS, have their answer from a node that listens no more; but not from a
+// server that shuts down, as net/http drops what it reads then.
 func (n *node) leave() (told func(context.Context)) {
 	n.leaving.Store(true)
 	return func(ctx context.Context) {
 		attach.Told(ctx, n.open, &n.arrivals)
-		ctx, cancel := context.WithTimeout(ctx, lastAnswers)
+		n.stopListening()
+		<-n.unheard
+		if len(n.open) == 0 {
+			return
+		}
+		last, cancel := context.WithTimeout(ctx, lastAnswers)
 		defer cancel()
-		_ = n.server.Shutdown(ctx) // whoever is there when its time is up is told by close
+		attach.Told(last, n.open, &n.arrivals)
+		words, cancel := context.WithTimeout(ctx, lastWords)
+		defer cancel()
+		_ = n.server.Shutdown(words) // whoever is there when its time is up is told by close
 	}
 }
 
