@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/polywire/polywire/transport"
 )
@@ -85,17 +84,18 @@ func (c *carrier) call(ctx context.Context, style string, m *transport.Message) 
 // refused checks that every declared style refuses msg with code, at once.
 func (c *carrier) refused(ctx context.Context, msg *transport.Message, code transport.Code, what string) {
 	before := c.in.len()
+	w := c.e.watch()
 	for _, style := range []string{"Send", "Request", "Publish", "Gather"} {
 		if !c.e.Features.Has(style) {
 			continue
 		}
 		m := *msg
-		start := time.Now()
+		start := w.lap()
 		_, err := c.call(ctx, style, &m)
 		if problem := wrongCode(err, code); problem != "" {
 			c.e.Errorf("%s: %s: %s", style, what, problem)
 		}
-		if d := time.Since(start); d > 10*c.e.Tick {
+		if d := start.took(); d > 10*c.e.Tick {
 			c.e.Errorf("%s: %s: refused after %v, want at once", style, what, d)
 		}
 	}

@@ -65,7 +65,7 @@ func gatherAll(ctx context.Context, e *Env) error {
 	e.responders(ctx, topic, 5, always)
 	short, cancel := context.WithTimeout(ctx, 10*e.Tick)
 	defer cancel()
-	start := time.Now()
+	start := e.watch().lap()
 	g, err := client.Gather(short, &transport.Message{Destination: topic, Body: []byte("!")})
 	e.Must(err, "gather")
 	answers, failures, from := collect(g)
@@ -78,7 +78,7 @@ func gatherAll(ctx context.Context, e *Env) error {
 	want := "deadline"
 	if e.Features.CountsResponders {
 		want = "complete"
-		if d := time.Since(start); d > 8*e.Tick {
+		if d := start.took(); d > 8*e.Tick {
 			return fmt.Errorf("it took %v though all had answered", d)
 		}
 	}
@@ -167,18 +167,19 @@ func gatherErrors(ctx context.Context, e *Env) error {
 
 func gatherNobody(ctx context.Context, e *Env) error {
 	server, client := e.Pair(ctx)
+	w := e.watch()
 	end := func(topic string) error {
 		short, cancel := context.WithTimeout(ctx, 5*e.Tick)
 		defer cancel()
-		start := time.Now()
+		start := w.lap()
 		g, err := client.Gather(short, &transport.Message{Destination: topic})
 		e.Must(err, "gather")
 		answers, failures, _ := collect(g)
-		d := time.Since(start)
+		d := time.Since(start.begun)
 		switch {
 		case len(answers)+len(failures) != 0:
 			return fmt.Errorf("somebody answered: %q %v", answers, failures)
-		case e.Features.CountsResponders && (g.Reason() != "complete" || d > 3*e.Tick):
+		case e.Features.CountsResponders && (g.Reason() != "complete" || start.took() > 3*e.Tick):
 			return fmt.Errorf("it ended as %q after %v, want complete, at once", g.Reason(), d)
 		case !e.Features.CountsResponders && (g.Reason() != "deadline" || d < 4*e.Tick):
 			return fmt.Errorf("it ended as %q after %v, want deadline, after %v", g.Reason(), d, 5*e.Tick)

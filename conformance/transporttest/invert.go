@@ -16,15 +16,16 @@ import (
 func invert(ctx context.Context, e *Env, missing string) error {
 	server, client := e.Pair(ctx)
 	msg := &transport.Message{Destination: e.Name("inverted")}
+	w := e.watch()
 	refuse := func(what, feature string, call func() error) {
-		start := time.Now()
+		start := w.lap()
 		err := call()
 		if problem := wrongCode(err, transport.CodeUnimplemented); problem != "" {
 			e.Errorf("%s without Features.%s: %s", what, feature, problem)
 		} else if !strings.Contains(err.Error(), feature) {
 			e.Errorf("%s without Features.%s: the error does not name it: %v", what, feature, err)
 		}
-		if d := time.Since(start); d > e.Tick {
+		if d := start.took(); d > e.Tick {
 			e.Errorf("%s without Features.%s: refused after %v, want at once", what, feature, d)
 		}
 	}

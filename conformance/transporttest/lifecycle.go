@@ -60,7 +60,7 @@ func closedVerbs(ctx context.Context, e *Env) error {
 	_, client := e.Fresh(ctx, ConnOptions{})
 	e.Must(client.Close(), "close")
 	msg := &transport.Message{Destination: e.Name("closed")}
-	f := e.Features
+	f, w := e.Features, e.watch()
 	for _, v := range []struct {
 		name string
 		has  bool
@@ -79,12 +79,12 @@ func closedVerbs(ctx context.Context, e *Env) error {
 		if !v.has {
 			continue
 		}
-		start := time.Now()
+		start := w.lap()
 		err := v.call()
 		if !errors.Is(err, transport.ErrClosed) {
 			e.Errorf("%s after Close: %v, want ErrClosed", v.name, err)
 		}
-		if d := time.Since(start); d > e.Tick/2 {
+		if d := start.took(); d > e.Tick/2 {
 			e.Errorf("%s after Close took %v", v.name, d)
 		}
 	}
@@ -114,7 +114,7 @@ func closeInFlight(ctx context.Context, e *Env) error {
 	for range n {
 		recv(e, entered, "the handlers run")
 	}
-	start := time.Now()
+	start := e.watch().lap()
 	e.Must(client.Close(), "close the client")
 	for _, f := range futures {
 		_, err := f.Await(ctx)
@@ -122,7 +122,7 @@ func closeInFlight(ctx context.Context, e *Env) error {
 			return fmt.Errorf("a call in flight ended with %v, want Unavailable or Canceled", err)
 		}
 	}
-	if d := time.Since(start); d > 10*e.Tick {
+	if d := start.took(); d > 10*e.Tick {
 		return fmt.Errorf("the calls in flight ended %v after Close", d)
 	}
 	e.Must(server.Close(), "close the server")
@@ -192,9 +192,9 @@ func drainGivesUp(ctx context.Context, e *Env) error {
 		drainCtx, cancel = context.WithTimeout(ctx, want)
 	}
 	defer cancel()
-	start := time.Now()
+	start := e.watch().lap()
 	e.WantCode(server.Drain(drainCtx), transport.CodeDeadlineExceeded, "Drain with a stuck handler")
-	if d := time.Since(start); d < want || d > want+20*e.Tick {
+	if d := time.Since(start.begun); d < want || start.took() > want+20*e.Tick {
 		return fmt.Errorf("Drain gave up after %v, want %v", d, want)
 	}
 	e.Wait(cancelled, "the stuck handler's ctx ends")

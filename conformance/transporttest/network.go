@@ -86,17 +86,18 @@ func halfOpen(ctx context.Context, e *Env) error {
 	}
 	e.Must(call(ctx, "before"), "a request before")
 	p.Pause()
+	w := e.watch()
 	var calls sync.WaitGroup
 	for i := range 20 {
 		calls.Go(func() {
 			short, cancel := context.WithTimeout(ctx, 5*e.Tick)
 			defer cancel()
-			start := time.Now()
+			start := w.lap()
 			err := call(short, fmt.Sprintf("dark %d", i))
 			if !errors.Is(err, transport.CodeDeadlineExceeded) && !errors.Is(err, transport.CodeUnavailable) {
 				e.Errorf("a call into the dark ended with %v, want DeadlineExceeded or Unavailable", err)
 			}
-			if d := time.Since(start); d > 8*e.Tick {
+			if d := start.took(); d > 8*e.Tick {
 				e.Errorf("a call into the dark took %v, want %v", d, 5*e.Tick)
 			}
 		})
@@ -123,11 +124,11 @@ func closeIntoTheDark(ctx context.Context, e *Env) error {
 	p.Cut(faultproxy.Reset)
 	go func() { _ = e.anyCall(ctx, client, e.Name("dark")) }() // ends by Close
 	e.Until("the client dials into the dark", func() bool { return p.Traffic().Accepted > accepted })
-	start := time.Now()
+	start := e.watch().lap()
 	if err := client.Close(); err != nil {
 		e.Errorf("close: %v", err)
 	}
-	if d := time.Since(start); d > 10*e.Tick {
+	if d := start.took(); d > 10*e.Tick {
 		return fmt.Errorf("Close took %v", d)
 	}
 	return nil

@@ -138,17 +138,18 @@ func whileAway(ctx context.Context, e *Env) error {
 	e.anyHandler(ctx, server, dest, in.handle)
 	back := e.away(ctx)
 	e.Until("the client notices the loss", func() bool { return client.State() == "reconnecting" })
-	start := time.Now()
+	w := e.watch()
+	start := w.lap()
 	e.WantCode(e.anyCall(ctx, client, dest, transport.WithFailFast()), transport.CodeUnavailable, "WithFailFast while away")
-	if d := time.Since(start); d > e.Tick {
+	if d := start.took(); d > e.Tick {
 		return fmt.Errorf("WithFailFast took %v", d)
 	}
-	start = time.Now()
+	start = w.lap()
 	short, cancel := context.WithTimeout(ctx, 3*e.Tick)
 	defer cancel()
 	err := e.anyCall(short, client, dest)
 	e.WantCode(err, transport.CodeDeadlineExceeded, "a call while away")
-	if d := time.Since(start); d < 3*e.Tick || d > 6*e.Tick {
+	if d := time.Since(start.begun); d < 3*e.Tick || start.took() > 6*e.Tick {
 		return fmt.Errorf("the call waited %v, want until its deadline of %v", d, 3*e.Tick)
 	}
 	if err := client.Health(ctx); err == nil {
@@ -174,11 +175,11 @@ func closeWhileAway(ctx context.Context, e *Env) error {
 	waits := make(chan error, 1)
 	go func() { waits <- e.anyCall(ctx, client, e.Name("closed")) }() // ends by Close
 	e.Pause(e.Tick / 5)
-	start := time.Now()
+	start := e.watch().lap()
 	if err := client.Close(); err != nil {
 		e.Errorf("close: %v", err)
 	}
-	if d := time.Since(start); d > 10*e.Tick {
+	if d := start.took(); d > 10*e.Tick {
 		return fmt.Errorf("Close took %v", d)
 	}
 	if err := recv(e, waits, "the waiting call ends"); !errors.Is(err, transport.ErrClosed) {
@@ -204,10 +205,10 @@ func lostInFlight(ctx context.Context, e *Env) error {
 	e.Must(err, "request")
 	in.wait(1)
 	back := e.away(ctx)
-	start := time.Now()
+	start := e.watch().lap()
 	_, err = f.Await(ctx)
 	e.WantCode(err, transport.CodeUnavailable, "a request in flight at the loss")
-	if d := time.Since(start); d > 50*e.Tick {
+	if d := start.took(); d > 50*e.Tick {
 		return fmt.Errorf("it failed %v after the loss", d)
 	}
 	back()

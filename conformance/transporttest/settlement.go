@@ -309,13 +309,14 @@ func retrySchedule(ctx context.Context, e *Env) error {
 	server, client := e.Pair(ctx)
 	dest := e.Name("schedule")
 	in := newInbox(e)
+	w := e.watch()
 	var mu sync.Mutex
-	var times []time.Time
+	var attempts []lap
 	dead := newInbox(e)
 	e.Handle(ctx, server, "dead."+dest, dead.handle)
 	e.Handle(ctx, server, dest, func(_ context.Context, msg *transport.Message) (*transport.Message, error) {
 		mu.Lock()
-		times = append(times, time.Now())
+		attempts = append(attempts, w.lap())
 		mu.Unlock()
 		in.add(msg)
 		return nil, transport.CodeAborted.Errorf("x")
@@ -326,8 +327,10 @@ func retrySchedule(ctx context.Context, e *Env) error {
 	mu.Lock()
 	defer mu.Unlock()
 	for i, want := range []time.Duration{e.Tick, 2 * e.Tick, 3 * e.Tick} {
-		if got := times[i+1].Sub(times[i]); got < want*9/10 || got > want+e.Tick {
-			return fmt.Errorf("attempt %d came %v after the one before, want %v", i+2, got, want)
+		before, this := attempts[i], attempts[i+1]
+		got := this.begun.Sub(before.begun)
+		if late := this.stalled - before.stalled; got < want*9/10 || got-late > want+e.Tick {
+			return fmt.Errorf("attempt %d came %v after the one before, of which this process did not run for %v, want %v", i+2, got, late, want)
 		}
 	}
 	return nil

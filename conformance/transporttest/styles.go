@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/polywire/polywire/transport"
 )
@@ -99,14 +98,14 @@ func (e *Env) fence(ctx context.Context, destination string, in *inbox, n int) {
 func sendNobody(ctx context.Context, e *Env) error {
 	server, client := e.Pair(ctx)
 	msg := &transport.Message{Destination: e.Name("nobody"), Body: []byte("kept")}
-	start := time.Now()
+	start := e.watch().lap()
 	err := client.Send(ctx, msg)
 	if e.Features.DetectsNoHandler {
 		if !errors.Is(err, transport.ErrNoHandler) {
 			return fmt.Errorf("got %v, want ErrNoHandler as Features.DetectsNoHandler is declared", err)
 		}
 		e.WantCode(err, transport.CodeUnavailable, "a Send that nobody handles")
-		if d := time.Since(start); d > 10*e.Tick {
+		if d := start.took(); d > 10*e.Tick {
 			return fmt.Errorf("ErrNoHandler after %v, want it promptly", d)
 		}
 		return nil
@@ -170,13 +169,13 @@ func requestNobody(ctx context.Context, e *Env) error {
 	_, client := e.Pair(ctx)
 	ctx, cancel := context.WithTimeout(ctx, 100*e.Tick)
 	defer cancel()
-	start := time.Now()
+	start := e.watch().lap()
 	_, err := client.Request(ctx, &transport.Message{Destination: e.Name("nobody")})
 	if !errors.Is(err, transport.ErrNoHandler) {
 		return fmt.Errorf("got %v, want ErrNoHandler", err)
 	}
 	e.WantCode(err, transport.CodeUnavailable, "a Request that nobody handles")
-	if d := time.Since(start); d > 10*e.Tick {
+	if d := start.took(); d > 10*e.Tick {
 		return fmt.Errorf("ErrNoHandler after %v, want it promptly", d)
 	}
 	return nil
@@ -218,9 +217,9 @@ func undeclaredRefused(ctx context.Context, e *Env) error {
 func publishNobody(ctx context.Context, e *Env) error {
 	_, client := e.Pair(ctx)
 	e.Must(client.Publish(ctx, &transport.Message{Destination: e.Name("warm")}), "publish") // a first use may connect
-	start := time.Now()
+	start := e.watch().lap()
 	e.Must(client.Publish(ctx, &transport.Message{Destination: e.Name("warm")}), "publish without subscribers")
-	if d := time.Since(start); d > e.Tick {
+	if d := start.took(); d > e.Tick {
 		return fmt.Errorf("it took %v, want at most %v", d, e.Tick)
 	}
 	return nil
