@@ -248,6 +248,10 @@ func standsStill(ctx context.Context, e *Env) error {
 	return err
 }
 
+// afterOutage gives what must come now as much longer as the case has in all: on a machine that does other work
+// consumers take their time to find a broker again, as that takes to start.
+func (e *Env) afterOutage() { e.Patience *= restartStretch }
+
 func orderAcrossReconnect(ctx context.Context, e *Env) error {
 	server, client := e.Fresh(ctx, ConnOptions{})
 	dest := e.Name("order")
@@ -273,6 +277,7 @@ func orderAcrossReconnect(ctx context.Context, e *Env) error {
 			e.Pause(e.Tick / 5)
 		}
 	}
+	e.afterOutage()
 	in.waitFor(func(got []*transport.Message) bool {
 		return distinct(got) >= sent && (e.Features.Durable || string(got[len(got)-1].Body) == strconv.Itoa(n))
 	}, "all that was accepted")
@@ -307,6 +312,7 @@ func killedWhileSending(ctx context.Context, e *Env) error {
 			accepted = append(accepted, body)
 		}
 	}
+	e.afterOutage()
 	in.waitFor(func(got []*transport.Message) bool {
 		handled := map[string]bool{}
 		for _, m := range got {

@@ -216,6 +216,9 @@ func (r *runner) judge(res *Result, c *Case, problems []string, inverted string)
 	}
 }
 
+// A broker takes most of a minute to start on a machine that does other work: cases that restart one have so many times as long.
+const restartStretch = 3
+
 // isolated runs one case on a goroutine of its own and looks what it left behind.
 func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context, *Env) error, bubble bool) (problems []string, measured string) {
 	shared, err := r.pair(ctx, bubble)
@@ -224,7 +227,7 @@ func (r *runner) isolated(ctx context.Context, c *Case, run func(context.Context
 	}
 	limit := 600 * r.h.tick()
 	if slices.Contains(c.Abilities, AbilityRestart) {
-		limit *= 3 // a broker takes most of a minute to start on a machine that does other work
+		limit *= restartStretch
 	}
 	if c.Tier == Nightly {
 		limit *= 60 // a million connections take most of an hour on a machine that does other work
