@@ -37,8 +37,8 @@ func (in *inbound) settle() {
 // stoppedByClose: the Conn was closed under the handler, whose failure says nothing about the message.
 func (b *binding) stoppedByClose() bool { return b.conn.state.Load() >= stateClosed }
 
-// comesAgain: somebody else may still handle it once it is released. A request is one that may run twice, of
-// which the system hears only now: where it keeps none, the caller learns at once that nobody answers.
+// comesAgain reports whether somebody else handles the message once it is released: always where nobody waits for an
+// answer, and a request that may run twice, where the system redelivers. Callers of others are told at once.
 func (in *inbound) comesAgain() bool {
 	return !in.wantsReply() || !in.acceptsFirst() && in.b.conn.features.Redelivers
 }
