@@ -220,16 +220,8 @@ func (b *body) end(err error) {
 	n := b.n
 	b.n, b.err = nil, err
 	keep := b.stop() && b.keep && n.in.Buffered() == 0
-	if b.writing != nil {
-		select {
-		case failed := <-b.writing:
-			keep = keep && failed == nil
-		default: // the server answered before it had all
-			keep = false
-			_ = n.Conn.Close()
-			for range b.writing { // why it failed is no news
-			}
-		}
+	if b.writing != nil && !b.written(n, keep) {
+		keep = false
 	}
 	if keep {
 		n.c.keep(n)
@@ -237,4 +229,26 @@ func (b *body) end(err error) {
 		n.close()
 	}
 	<-n.c.slots
+}
+
+// writerLate is how long a server may have had the whole request before the goroutine that wrote it has said so.
+const writerLate = 50 * time.Millisecond
+
+// written reports whether the whole request was, and ends its writing: after a moment where n is else to be kept.
+func (b *body) written(n *conn, patient bool) bool {
+	wait := time.Duration(0)
+	if patient {
+		wait = writerLate
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case failed := <-b.writing:
+		return failed == nil
+	case <-late.C: // the server answered before it had all
+	}
+	_ = n.Conn.Close()
+	for range b.writing { // why it failed is no news
+	}
+	return false
 }
