@@ -114,6 +114,7 @@ func comesBack(ctx context.Context, e *Env) error {
 	dest := e.Name("back")
 	e.anyHandler(ctx, server, dest, echo)
 	e.Must(e.anyCall(ctx, client, dest), "a call before the outage")
+	e.afterOutage()
 	for round := range 2 {
 		back := e.away(ctx)
 		e.Until("both sides notice the loss", func() bool { return client.State() == "reconnecting" && (e.parted || server.State() == "reconnecting") })
