@@ -39,11 +39,6 @@ type bound struct {
 	a *adapter
 }
 
-// abandoner is what the router's bindings offer to a connection that closes.
-type abandoner interface {
-	Abandon(ctx context.Context, why error) error
-}
-
 func (a *adapter) Features() transport.Features { return features(a.inline) }
 
 func features(inline bool) transport.Features {
@@ -83,7 +78,7 @@ func (a *adapter) Close(ctx context.Context) error {
 	a.mu.Unlock()
 	var failed error
 	for b := range open {
-		if err := b.Bound.(abandoner).Abandon(ctx, transport.CodeUnavailable.Errorf("the handler's connection was closed before it answered")); err != nil {
+		if err := b.Bound.(router.Abandoner).Abandon(ctx, transport.CodeUnavailable.Errorf("the handler's connection was closed before it answered")); err != nil {
 			failed = err
 		}
 	}

@@ -114,7 +114,7 @@ func comesBack(ctx context.Context, e *Env) error {
 	dest := e.Name("back")
 	e.anyHandler(ctx, server, dest, echo)
 	e.Must(e.anyCall(ctx, client, dest), "a call before the outage")
-	e.afterOutage()
+	e.allowForRestart()
 	for round := range 2 {
 		back := e.away(ctx)
 		e.Until("both sides notice the loss", func() bool { return client.State() == "reconnecting" && (e.parted || server.State() == "reconnecting") })
@@ -249,9 +249,9 @@ func standsStill(ctx context.Context, e *Env) error {
 	return err
 }
 
-// afterOutage gives what must come now as much longer as the case has in all: on a machine that does other work
-// consumers take their time to find a broker again, as that takes to start.
-func (e *Env) afterOutage() { e.Patience *= restartStretch }
+// allowForRestart gives what is waited for from now on as much longer as the case has in all: on a machine that does
+// other work consumers take their time to find a broker again, as that takes to start.
+func (e *Env) allowForRestart() { e.Patience *= restartStretch }
 
 func orderAcrossReconnect(ctx context.Context, e *Env) error {
 	server, client := e.Fresh(ctx, ConnOptions{})
@@ -278,7 +278,7 @@ func orderAcrossReconnect(ctx context.Context, e *Env) error {
 			e.Pause(e.Tick / 5)
 		}
 	}
-	e.afterOutage()
+	e.allowForRestart()
 	in.waitFor(func(got []*transport.Message) bool {
 		return distinct(got) >= sent && (e.Features.Durable || string(got[len(got)-1].Body) == strconv.Itoa(n))
 	}, "all that was accepted")
@@ -313,7 +313,7 @@ func killedWhileSending(ctx context.Context, e *Env) error {
 			accepted = append(accepted, body)
 		}
 	}
-	e.afterOutage()
+	e.allowForRestart()
 	in.waitFor(func(got []*transport.Message) bool {
 		handled := map[string]bool{}
 		for _, m := range got {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/polywire/polywire/internal/router"
 	"github.com/polywire/polywire/transport"
 )
 
@@ -168,18 +169,13 @@ func (b *Binding) Unbind(ctx context.Context) error {
 	return err
 }
 
-// abandoner is what the router's bindings offer to a node that closes.
-type abandoner interface {
-	Abandon(ctx context.Context, why error) error
-}
-
 // abandon ends deliveries at once, and gives up what is unsettled: why is what callers of this process are told.
 func (b *Binding) abandon(ctx context.Context, why error) {
 	b.mu.Lock()
 	b.stopped = true
 	local := b.local
 	b.mu.Unlock()
-	if l, ok := local.(abandoner); ok {
+	if l, ok := local.(router.Abandoner); ok {
 		_ = l.Abandon(ctx, why) // fails with ctx alone
 	}
 	for _, r := range b.all() {

@@ -75,6 +75,46 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// A lateConn says that it has written much only when the response has begun to come.
+type lateConn struct {
+	net.Conn
+	answered chan struct{}
+	once     sync.Once
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if len(b) > 64<<10 {
+		<-c.answered
+	}
+	return n, err
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.once.Do(func() { close(c.answered) })
+	return n, err
+}
+
+func TestAConnectionIsKeptWhoseWriterIsLate(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(echo))
+	defer s.Close()
+	c, dials := clientOf(t, s.Listener.Addr().String())
+	dial := c.Dial
+	c.Dial = func(ctx context.Context) (net.Conn, error) {
+		conn, err := dial(ctx)
+		return &lateConn{Conn: conn, answered: make(chan struct{})}, err
+	}
+	for range 20 {
+		if _, _, err := ask(within(t), c, &Request{Method: "POST", Target: "/?none", Body: make([]byte, 128<<10)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
 func TestCallsOfEveryShapeUseOneConnection(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(echo))
 	defer s.Close()

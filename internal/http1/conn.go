@@ -236,16 +236,19 @@ const writerLate = 50 * time.Millisecond
 
 // written reports whether the whole request was, and ends its writing: after a moment where n is else to be kept.
 func (b *body) written(n *conn, patient bool) bool {
-	wait := time.Duration(0)
-	if patient {
-		wait = writerLate
-	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
 	select {
 	case failed := <-b.writing:
 		return failed == nil
-	case <-late.C: // the server answered before it had all
+	default:
+	}
+	if patient {
+		late := time.NewTimer(writerLate)
+		defer late.Stop()
+		select {
+		case failed := <-b.writing:
+			return failed == nil
+		case <-late.C: // the server answered before it had all
+		}
 	}
 	_ = n.Conn.Close()
 	for range b.writing { // why it failed is no news

@@ -110,8 +110,14 @@ func (b *bound) ReplyAddress() string { return b.address }
 // itself (BindInline) may unbind from within one, so there it does not wait.
 func (b *bound) Unbind(ctx context.Context) error { return b.m.leave(ctx, nil) }
 
-// Abandon is Unbind that gives up what is unsettled: it is delivered to nobody,
-// and who waits for an answer is told why.
+// An Abandoner is what every binding of a Router is beside a [transport.Bound].
+type Abandoner interface {
+	// Abandon is Unbind that gives up what is unsettled: it is delivered to nobody,
+	// and who waits for an answer is told why.
+	Abandon(ctx context.Context, why error) error
+}
+
+// Abandon implements [Abandoner].
 func (b *bound) Abandon(ctx context.Context, why error) error { return b.m.leave(ctx, why) }
 
 // leave ends the binding. With an error its open deliveries end with that.
