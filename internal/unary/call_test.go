@@ -443,6 +443,7 @@ func TestTimesAreWrittenAsGRPCHasThem(t *testing.T) {
 // FuzzEncoder writes blocks of fields out of a few names and values, and reads them as a server does.
 func FuzzEncoder(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 1, 2, 3, 0xf0, 0, 1, 2, 3, 0xf1, 9, 1, 2, 3, 200, 201, 200})
+	f.Add([]byte{1, 2, 1, 2, 0xf9, 48, 0xf9, 255, 1, 2, 1, 2, 0xf9, 255, 1, 2}) // smaller and larger between two blocks
 	f.Fuzz(func(t *testing.T, script []byte) {
 		e := newEncoder()
 		var got, want []hpack.HeaderField

@@ -45,7 +45,10 @@ func (e *encoder) begin(b []byte) []byte {
 		return b
 	}
 	if e.lowest < e.most {
-		b = appendInt(b, 0x20, 5, uint64(e.lowest)) //nolint:gosec // below tableSize
+		// The smaller size is to be said as well (section 4.2), but x/net's decoder, as grpc-go has it, takes a second
+		// one only where its table is empty by then: 0 makes it so.
+		e.evict(e.most)
+		b = append(b, 0x20)
 	}
 	b = appendInt(b, 0x20, 5, uint64(e.most)) //nolint:gosec // up to tableSize
 	e.told, e.lowest = true, e.most
