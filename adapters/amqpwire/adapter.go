@@ -106,7 +106,8 @@ func (a *adapter) dial(ctx context.Context) (*session, error) {
 }
 
 // restore brings every binding back, side by side. One that the broker refuses for good is lost, one that gets no
-// answer in time, as from a queue without a leader, goes on alone; any other failure fails the session.
+// answer in time, as from a queue without a leader, goes on alone; any other failure fails the session. So does a
+// binding for replies in either case but the first: a request whose reply has nowhere to go is not written.
 func (a *adapter) restore(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.connectTimeout)
 	defer cancel()
@@ -133,7 +134,7 @@ func (a *adapter) restoreOne(ctx context.Context, s *session, b *binding) error 
 	case permanent(err):
 		b.lose(err)
 		return nil
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !ended(s):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && b.spec.Kind != transport.KindReply && !ended(s):
 		s.tasks.start(func() { b.reattach(s) })
 		return nil
 	}

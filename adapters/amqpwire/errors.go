@@ -12,6 +12,9 @@ import (
 // errSessionClosed is why nothing new starts on connections that are being given up.
 var errSessionClosed error = transport.CodeUnavailable.Errorf("the connection to the broker was lost")
 
+// errRepliesLost ends a session whose requests would wait for replies that have no queue any more.
+var errRepliesLost error = transport.CodeUnavailable.Errorf("the broker took the queue of replies away")
+
 // wireError gives an error of the client library, or of the broker, its code.
 func wireError(err error) error {
 	var e *amqp.Error

@@ -160,6 +160,10 @@ func (at *attachment) follow() {
 		at.closeWhenSettled()
 	case <-s.done:
 	default:
+		if b.spec.Kind == transport.KindReply {
+			s.fail(errRepliesLost, time.Now().Add(closeGrace))
+			return
+		}
 		s.tasks.start(func() { b.reattach(s) })
 	}
 }
