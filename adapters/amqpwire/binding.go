@@ -277,25 +277,27 @@ func (at *attachment) topicQueue(ctx context.Context) (string, error) {
 	return b.queue, err
 }
 
-// consumeDestination takes from both queues of a destination: what was sent, which waits for handlers, and requests, which do not.
+// consumeDestination takes from both queues of a destination: requests, whose queue expires without a consumer and they
+// with it, and then what was sent, whose queue may wait for its leader when the broker was restarted.
 func (at *attachment) consumeDestination(ctx context.Context) error {
 	s, destination := at.session, at.binding.spec.Pattern
-	queue := s.names.sends(destination)
-	err := s.ensureQueue(ctx, queue)
+	queue := s.names.requests(destination)
+	args := s.sharedArgs()
+	args["x-expires"] = unhandled.Milliseconds()
+	_, err := at.channel.QueueDeclare(queue, true, false, false, false, args)
 	if err != nil {
 		return err
 	}
 	if at.first, err = at.consume(queue); err != nil {
+		return err
+	}
+	queue = s.names.sends(destination)
+	if err = s.ensureQueue(ctx, queue); err != nil {
+		return err
+	}
+	if at.second, err = at.consume(queue); err != nil {
 		s.forget(queue) // perhaps somebody deleted it
-		return err
 	}
-	queue = s.names.requests(destination)
-	args := s.sharedArgs()
-	args["x-expires"] = unhandled.Milliseconds()
-	if _, err = at.channel.QueueDeclare(queue, true, false, false, false, args); err != nil {
-		return err
-	}
-	at.second, err = at.consume(queue)
 	return err
 }
 

@@ -119,17 +119,27 @@ func comesBack(ctx context.Context, e *Env) error {
 		back := e.away(ctx)
 		e.Until("both sides notice the loss", func() bool { return client.State() == "reconnecting" && (e.parted || server.State() == "reconnecting") })
 		back()
-		long, cancel := context.WithTimeout(ctx, e.Patience)
-		err := e.anyCall(long, client, dest)
-		for err != nil && long.Err() == nil && errors.Is(err, transport.CodeUnavailable) {
-			e.Pause(e.Tick / 5) // the handler's side may come back later than ours
-			err = e.anyCall(long, client, dest)
-		}
-		cancel()
-		e.Must(err, fmt.Sprintf("a call after outage %d", round+1))
+		e.Must(e.callsAgain(ctx, client, dest), fmt.Sprintf("a call after outage %d", round+1))
 		e.Until("both are ready again", func() bool { return client.State() == "ready" && server.State() == "ready" })
 	}
 	return nil
+}
+
+// callsAgain calls until a call succeeds. The handler's side may come back later than ours: until then a call is refused,
+// or waits for it, and its time may be over, or what it waits in lost, before that.
+func (e *Env) callsAgain(ctx context.Context, c Conn, dest string) error {
+	long, cancel := context.WithTimeout(ctx, e.Patience)
+	defer cancel()
+	for {
+		short, done := context.WithTimeout(long, e.Patience/4)
+		err := e.anyCall(short, c, dest)
+		done()
+		late := e.Features.Request && errors.Is(err, transport.CodeDeadlineExceeded)
+		if err == nil || long.Err() != nil || !late && !errors.Is(err, transport.CodeUnavailable) {
+			return err
+		}
+		e.Pause(e.Tick / 5)
+	}
 }
 
 func whileAway(ctx context.Context, e *Env) error {
