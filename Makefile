@@ -12,8 +12,9 @@ test: ## everything that needs no broker
 	go test ./...
 
 .PHONY: race
-race: ## likewise, with the race detector and in random order
+race: ## likewise, with the race detector and in random order, and the comparison with other libraries
 	go test -race -shuffle=on ./...
+	cd bench/peers && go test -race -shuffle=on ./...
 
 .PHONY: brokers
 brokers: ## install and start private RabbitMQ and Kafka; then: eval "$$(scripts/brokers env .brokers)"
