@@ -160,7 +160,7 @@ func (at *attachment) follow() {
 		at.closeWhenSettled()
 	case <-s.done:
 	default:
-		if b.spec.Kind == transport.KindReply {
+		if b.spec.Kind == transport.KindReply && !s.in.conn.IsClosed() { // else watch tells why
 			s.fail(errRepliesLost, time.Now().Add(closeGrace))
 			return
 		}

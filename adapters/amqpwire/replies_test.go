@@ -95,7 +95,7 @@ func TestWhoeverWaitsForRepliesHearsThatTheirQueueIsGone(t *testing.T) {
 		r.conn = nil
 		r.mu.Unlock()
 		conn.say(channel, concat(method(60, 30), short(tag), []byte{1}))
-		if err := brokertest.Receive(t, result); !errors.Is(err, transport.CodeUnavailable) {
+		if err := brokertest.Receive(t, result); !errors.Is(err, errRepliesLost) {
 			t.Errorf("the call ended with %v", err)
 		}
 	}
