@@ -106,8 +106,8 @@ func (a *adapter) dial(ctx context.Context) (*session, error) {
 }
 
 // restore brings every binding back, side by side. One that the broker refuses for good is lost, one that gets no
-// answer in time, as from a queue without a leader, goes on alone; any other failure fails the session. So does a
-// binding for replies in either case but the first: a request whose reply has nowhere to go is not written.
+// answer in time, as from a queue without a leader, goes on alone, unless it is for replies: a request whose reply has
+// nowhere to go is not written. Any other failure fails the session.
 func (a *adapter) restore(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.connectTimeout)
 	defer cancel()

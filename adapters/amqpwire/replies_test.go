@@ -100,3 +100,32 @@ func TestWhoeverWaitsForRepliesHearsThatTheirQueueIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestsAreGivenBackWhenTheQueueOfSendsIsSilent holds a handler to take requests first, and to keep none that it cannot handle.
+func TestRequestsAreGivenBackWhenTheQueueOfSendsIsSilent(t *testing.T) {
+	b := startFake(t)
+	consumed, closed := make(chan uint16, 1), make(chan uint16, 1)
+	b.hook = func(c *fakeConn, m fakeMethod) bool {
+		switch [2]uint16{m.class, m.method} {
+		case [2]uint16{60, 20}:
+			if readShort(m.args[2:]) == "pw.r.x" {
+				consumed <- m.channel
+			}
+		case [2]uint16{20, 40}:
+			closed <- m.channel
+		case [2]uint16{50, 10}:
+			return readShort(m.args[2:]) == "pw.q.x"
+		}
+		return false
+	}
+	c := openConn(t, b.url())
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	handler := func(context.Context, *transport.Message) (*transport.Message, error) { return nil, nil }
+	if _, err := c.Handle(ctx, "x", handler); !errors.Is(err, transport.CodeDeadlineExceeded) {
+		t.Errorf("Handle gives %v", err)
+	}
+	if channel := brokertest.Receive(t, consumed); brokertest.Receive(t, closed) != channel {
+		t.Error("another channel was closed")
+	}
+}
